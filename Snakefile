@@ -1,0 +1,164 @@
+# The papermill runs as a graph:
+#   data → 01 cleaning → 02 PCA
+#                      → 03 training (model × seed) → 04 Table II
+#                                                   → 05 figures
+#
+#   snakemake --cores all                        the stand-in, all of it
+#   snakemake --cores all --config profile=bp4d  the real data
+#   snakemake -n                                 what would run, and why
+#   snakemake --cores all pretrain               the stand-in's pre-trained weights
+import sys
+
+from aulib.notebook import ROOT, load_profile
+
+NAME = config.get("profile", "standin")
+PROFILE = load_profile(NAME)
+RUN = f"runs/{NAME}"
+TREE = PROFILE["data_root"]
+# A made tree is complete when its parameters are written; a real one is just there.
+DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
+PYTHON = sys.executable
+NOTEBOOK = f"{PYTHON} -m aulib.notebook"
+PRETRAINED = f"{RUN}/pretrained/standin_vgg16.pt"
+
+
+def settings(*keys):
+    """The part of the profile that a rule depends on; a change reruns the rule."""
+    return {key: PROFILE[key] for key in keys}
+
+
+def weights(wildcards):
+    """The file that a training starts from, where it is one."""
+    path = PROFILE["models"][wildcards.model]["weights"]
+    return [] if path in (None, "imagenet") else path
+
+
+wildcard_constraints:
+    model="|".join(PROFILE["models"]),
+    seed=r"\d+",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        f"{RUN}/notebooks/02_pca_dropout.ipynb",
+        f"{RUN}/notebooks/04_table_2.ipynb",
+        f"{RUN}/notebooks/05_figures.ipynb",
+
+
+if PROFILE["standin"]:
+
+    rule data:
+        input:
+            "aulib/standin/face.py",
+            "aulib/standin/labels.py",
+            "aulib/standin/tree.py",
+        output:
+            DATA,
+        params:
+            settings("standin"),
+        threads: workflow.cores
+        shell:
+            "{PYTHON} -m aulib.standin {NAME}"
+
+    rule pretrain:
+        input:
+            "aulib/standin/face.py",
+            "aulib/standin/pretrain.py",
+        output:
+            PRETRAINED,
+        threads: workflow.cores
+        shell:
+            "{PYTHON} -m aulib.standin.pretrain {NAME} {output}"
+
+
+rule cleaning:
+    input:
+        DATA,
+        "aulib/bp4d.py",
+        "aulib/faces.py",
+        notebook="notebooks/01_data_cleaning.ipynb",
+    output:
+        f"{RUN}/crops/store.json",
+        f"{RUN}/clean/frames.parquet",
+        notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
+    params:
+        settings("data_root", "boxes", "crop_size"),
+    threads: workflow.cores
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
+
+
+rule pca:
+    input:
+        f"{RUN}/crops/store.json",
+        "aulib/spectrum.py",
+        notebook="notebooks/02_pca_dropout.ipynb",
+    output:
+        notebook=f"{RUN}/notebooks/02_pca_dropout.ipynb",
+    params:
+        settings("network_width", "models"),
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
+
+
+rule training:
+    input:
+        f"{RUN}/crops/store.json",
+        weights,
+        "aulib/training.py",
+        "aulib/sampler.py",
+        "aulib/model.py",
+        "aulib/loss.py",
+        notebook="notebooks/03_training.ipynb",
+    output:
+        f"{RUN}/training/{{model}}_{{seed}}/outputs.parquet",
+        notebook=f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
+    params:
+        lambda wildcards: {
+            **settings("epochs", "batch_size", "learning_rate_step", "momentum"),
+            **settings("weight_decay", "network_width", "threads"),
+            **PROFILE["models"][wildcards.model],
+        },
+    threads: PROFILE["threads"]
+    resources:
+        gpu=1,
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
+        " -p model {wildcards.model} -p seed {wildcards.seed}"
+
+
+RUNS = expand(
+    f"{RUN}/training/{{model}}_{{seed}}/outputs.parquet",
+    model=PROFILE["models"],
+    seed=PROFILE["seeds"],
+)
+
+
+rule table_2:
+    input:
+        RUNS,
+        "aulib/results.py",
+        "aulib/icc.py",
+        "data/paper_table_2.csv",
+        notebook="notebooks/04_table_2.ipynb",
+    output:
+        notebook=f"{RUN}/notebooks/04_table_2.ipynb",
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
+
+
+rule figures:
+    input:
+        RUNS,
+        "aulib/results.py",
+        "aulib/inference.py",
+        "data/bp4d_statistics.json",
+        notebook="notebooks/05_figures.ipynb",
+    output:
+        notebook=f"{RUN}/notebooks/05_figures.ipynb",
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"

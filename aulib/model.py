@@ -1,0 +1,109 @@
+"""Section III: VGG16 whose last layer is five linear units.
+
+The paper names two networks. Both are VGG16 (reference [17]) with the layer of
+1,000 ImageNet classes replaced by Q units without activation. The *proposed* one
+starts from ImageNet and drops 60 % of the 4,096 features before that last layer
+("uma camada de dropout com probabilidade de 0,6"); the *baseline* starts from
+nothing and keeps VGG16's own dropout of 0.5.
+
+Read literally the text adds a dropout; read for what it computes (40 % of 4,096
+features survive) it replaces the last dropout of VGG16. The latter is done here.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torchvision.models import VGG16_Weights
+from torchvision.models.vgg import VGG, cfgs, make_layers
+
+DROPOUT = {"baseline": 0.5, "proposed": 0.6}
+"""Share of the 4,096 features that is dropped before the last layer."""
+
+
+def build_model(
+    name: str,
+    num_aus: int = 5,
+    weights: str | Path | None = None,
+    width: float = 1.0,
+) -> VGG:
+    """VGG16 with `num_aus` linear outputs.
+
+    Maps normalised RGB images, float (N, 3, S, S) with S >= 32, to float (N, num_aus).
+
+    Args:
+        name: "baseline" or "proposed".
+        num_aus: Q, the number of outputs.
+        weights: None for torchvision's random start; "imagenet" for torchvision's
+            ImageNet VGG16 less its last layer; or the path of a state dictionary
+            that holds the convolutions ("features.*") and, if it has them, the two
+            hidden layers. The last layer always starts from N(0, .01) and bias 0.
+        width: factor on the number of channels of every convolution. The fully
+            connected layers keep 4,096. 1 is VGG16.
+
+    Raises:
+        ValueError: an unknown name, a width that leaves a part of a channel, or
+            weights that do not fit this network.
+        RuntimeError: the ImageNet weights are neither on disk nor to be had.
+        FileNotFoundError: there is no file at the path `weights`.
+    """
+    if name not in DROPOUT:
+        raise ValueError(f"model {name!r} is unknown: choose one of {sorted(DROPOUT)}")
+    channels = [c if c == "M" else c * width for c in cfgs["D"]]
+    if any(c != "M" and (c < 1 or c != int(c)) for c in channels):
+        raise ValueError(f"width {width} leaves a part of a channel: choose 1/2, 1/4 …")
+    model = VGG(make_layers([c if c == "M" else int(c) for c in channels]))
+    model.classifier[0] = nn.Linear(int(channels[-2]) * 7 * 7, 4096)
+    model.classifier[5] = nn.Dropout(DROPOUT[name])
+    model.classifier[6] = nn.Linear(4096, num_aus)
+    for layer in (model.classifier[0], model.classifier[6]):  # as torchvision's others
+        nn.init.normal_(layer.weight, 0, 0.01)
+        nn.init.zeros_(layer.bias)
+    if weights is not None:
+        _load(model, _read(weights, width), weights)
+    return model
+
+
+def features(model: VGG, images: torch.Tensor) -> torch.Tensor:
+    """The 4,096 features that the last layer regresses on, after the last ReLU.
+
+    Float (N, 3, S, S) → float (N, 4096). The paper's PCA (Section III) is of these.
+    """
+    maps = model.avgpool(model.features(images))
+    return model.classifier[:5](torch.flatten(maps, 1))
+
+
+def _read(weights: str | Path, width: float) -> dict[str, torch.Tensor]:
+    if weights != "imagenet":
+        if not Path(weights).is_file():
+            raise FileNotFoundError(f"{weights}: no such file of weights")
+        return torch.load(weights, map_location="cpu", weights_only=True)
+    if width != 1.0:
+        raise ValueError(f"ImageNet weights are of width 1, this network's is {width}")
+    weight_file = VGG16_Weights.IMAGENET1K_V1
+    try:
+        return weight_file.get_state_dict(progress=True, check_hash=True)
+    except OSError as error:  # URLError and HTTPError are OSErrors
+        target = Path(torch.hub.get_dir()) / "checkpoints" / Path(weight_file.url).name
+        raise RuntimeError(
+            f"{target}: the ImageNet VGG16 could not be fetched ({error}); "
+            f"download {weight_file.url} elsewhere and put it there"
+        ) from error
+
+
+def _load(model: VGG, state: dict[str, torch.Tensor], source: str | Path) -> None:
+    """Load all but the last layer, and refuse anything that does not fit."""
+    state = {k: v for k, v in state.items() if not k.startswith("classifier.6.")}
+    expected = model.state_dict()
+    for key, value in state.items():
+        if key not in expected or expected[key].shape != value.shape:
+            wanted = tuple(expected[key].shape) if key in expected else "nothing"
+            raise ValueError(
+                f"{source}: {key} is {tuple(value.shape)}, this network has {wanted}"
+            )
+    missing = [
+        k for k in expected if k.startswith("features.") and k not in state
+    ]
+    if missing:
+        raise ValueError(f"{source}: {missing[0]} is missing: not weights of VGG16")
+    model.load_state_dict(state, strict=False)

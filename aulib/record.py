@@ -1,0 +1,75 @@
+"""`make record`: copy a finished run to where git keeps it.
+
+Outputs, metrics and provenance of each training go to `data/recorded/<profile>`.
+For the default profile the notebooks are then executed once more, as they stand in
+`notebooks/`, so that what is committed is what a visitor's own execution gives; and
+what they drew goes to `figures/`.
+
+    python -m aulib.record PROFILE
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from aulib.notebook import ROOT, execute, load_profile, run_directory
+
+TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".csv")
+
+
+def training_copies(name: str) -> dict[Path, Path]:
+    """Source → target of the trainings' recorded files."""
+    profile = load_profile(name)
+    copies = {}
+    for model in profile["models"]:
+        for seed in profile["seeds"]:
+            run = Path("training") / f"{model}_{seed}"
+            for file in TRAINING_FILES:
+                target = ROOT / "data" / "recorded" / name / run / file
+                copies[run_directory(name) / run / file] = target
+    return copies
+
+
+def copy_all(copies: dict[Path, Path]) -> None:
+    """Copy every file, or none where one is missing.
+
+    Raises:
+        FileNotFoundError: the first file that is missing.
+    """
+    for source in copies:
+        if not source.is_file():
+            raise FileNotFoundError(f"{source}: not there; let `make` come to its end")
+    for source, target in copies.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def record_notebooks() -> None:
+    """Execute the notebooks as they stand; keep them and what they drew."""
+    made = run_directory("standin")
+    executed = {}
+    for notebook in sorted((ROOT / "notebooks").glob("0*.ipynb")):
+        target = made / "notebooks" / "as_committed" / notebook.name
+        print(notebook.name, flush=True)
+        execute(notebook, target, {})
+        executed[target] = notebook
+    figures = sorted((made / "figures").glob("*"))
+    figures = [path for path in figures if path.suffix in FIGURE_SUFFIXES]
+    copy_all(executed | {path: ROOT / "figures" / path.name for path in figures})
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m aulib.record PROFILE")
+    try:
+        copy_all(training_copies(sys.argv[1]))
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+    if sys.argv[1] == "standin":
+        record_notebooks()
+    print("recorded; `git status` shows what has changed")
+
+
+if __name__ == "__main__":
+    main()
