@@ -47,6 +47,23 @@ def explained_variance(covariance_matrix: np.ndarray) -> np.ndarray:
     return np.maximum(eigenvalues, 0)  # rounding can leave -1e-18
 
 
+def spectrum(features: np.ndarray, batch: int = 1024) -> np.ndarray:
+    """Variance along each of the D principal components of features (n, D).
+
+    Exact. Fewer rows than columns: from the (n, n) Gram matrix of the centred rows,
+    which has the same eigenvalues but for zeros; else from the streamed covariance.
+    """
+    n, dimension = features.shape
+    if n > dimension:
+        rows = (features[start : start + batch] for start in range(0, n, batch))
+        return explained_variance(covariance(rows)[1])
+    if n < 2:
+        raise ValueError(f"a covariance needs two rows, not {n}")
+    centred = features - features.mean(axis=0, dtype=np.float64)
+    variances = explained_variance(centred @ centred.T / (n - 1))
+    return np.pad(variances, (0, dimension - n))
+
+
 def components_for(variances: np.ndarray, share: float) -> int:
     """The least number of components that hold `share` (0..1) of all variance."""
     cumulative = np.cumsum(variances) / np.sum(variances)

@@ -9,6 +9,7 @@ from aulib.spectrum import (
     covariance,
     effective_rank,
     explained_variance,
+    spectrum,
 )
 
 
@@ -37,6 +38,13 @@ def test_explained_variance_equals_squared_singular_values():
     _, matrix, _ = covariance([rows])
     singular = np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False)
     np.testing.assert_allclose(explained_variance(matrix), singular**2 / 29)
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 9, 50])
+def test_spectrum_is_the_same_on_both_of_its_ways(n):
+    rows = np.random.default_rng(n).normal(size=(n, 8))
+    expected = np.linalg.eigvalsh(np.cov(rows.T))[::-1]
+    np.testing.assert_allclose(spectrum(rows, batch=3), expected, atol=1e-12)
 
 
 def test_a_covariance_needs_two_rows():

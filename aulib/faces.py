@@ -1,0 +1,462 @@
+"""Faces: found, judged, cropped, stored and cut to the network's input.
+
+Section III of the paper finds faces with the authors' own Faster R-CNN and removes
+wrong detections; Section IV crops the box as it is, not squared, scales the smaller
+side to 224 pixels, and normalises. It trains on random crops and evaluates on central
+ones. The smaller side is exactly the input's, so a crop can move along the longer,
+as a rule the vertical one, and no other way.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    import torch
+
+KEY = ["subject", "task", "frame"]
+BOX = ["x0", "y0", "x1", "y1"]
+BOX_COLUMNS = [*KEY, "num_faces", *BOX, "score"]
+
+BLOCK = 512  # frames that are handed out to the processes at a time
+DETECTION_SIDE = 348  # pixels of the longer side of the picture that is searched
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in 0..1
+
+
+@lru_cache(maxsize=1)
+def _detector():
+    from skimage.data import lbp_frontal_face_cascade_filename
+    from skimage.feature import Cascade
+
+    return Cascade(lbp_frontal_face_cascade_filename())
+
+
+def detect_faces(image: np.ndarray) -> np.ndarray:
+    """Find the faces of a picture.
+
+    Args:
+        image: uint8 array (H, W, 3), RGB.
+
+    Returns:
+        float64 array (n, 5): x0, y0, x1, y1 in pixels and a score, the best first.
+    """
+    height, width = image.shape[:2]
+    shrink = min(1.0, DETECTION_SIDE / max(height, width))
+    if shrink < 1:
+        size = (round(width * shrink), round(height * shrink))
+        image = np.asarray(Image.fromarray(image).resize(size, Image.BILINEAR))
+    found = _detector().detect_multi_scale(
+        img=image,
+        scale_factor=1.2,
+        step_ratio=1,
+        min_size=(60, 60),
+        max_size=(300, 300),
+    )
+    boxes = [
+        (f["c"], f["r"], f["c"] + f["width"], f["r"] + f["height"], f["width"])
+        for f in found
+    ]
+    boxes = np.array(boxes, dtype=np.float64).reshape(-1, 5)
+    boxes[:, :4] /= shrink
+    return boxes[np.argsort(-boxes[:, 4], kind="stable")]
+
+
+def detect_boxes(
+    root: str | Path, frames: pd.DataFrame, workers: int, progress: bool = True
+) -> pd.DataFrame:
+    """Find the faces of all frames; the result is the same for any number of workers.
+
+    Args:
+        root: the data root.
+        frames: the table of `aulib.bp4d.read_frames`.
+        workers: processes; 1 uses none but this one.
+        progress: show a bar.
+
+    Returns:
+        One row a frame, in the same order: subject, task, frame, num_faces (int64),
+        x0, y0, x1, y1 of the best face in pixels and its score, NaN where there is none.
+
+    Raises:
+        ValueError: an image can't be decoded.
+    """
+    found = _each(
+        partial(_detect, str(root)), [*frames["path"]], workers, progress, "boxes"
+    )
+    boxes = frames[KEY].reset_index(drop=True)
+    boxes[["num_faces", *BOX, "score"]] = np.array(list(found)).reshape(-1, 6)
+    return boxes.astype({"num_faces": np.int64})
+
+
+def read_boxes(path: str | Path) -> pd.DataFrame:
+    """Read face boxes of another detector from a CSV.
+
+    Args:
+        path: a CSV whose header names subject, task, frame, x0, y0, x1, y1 and, if it
+            likes, num_faces and score; one row a frame, the box blank where there is
+            no face. What `detect_boxes` returned and `to_csv` wrote is such a file.
+
+    Returns:
+        As `detect_boxes` does, in the file's order.
+
+    Raises:
+        ValueError: the file has other columns, or a row that makes no sense.
+    """
+    try:
+        text = pd.read_csv(
+            path, dtype=str, keep_default_na=False, skip_blank_lines=False
+        )
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        UnicodeDecodeError,
+    ) as error:
+        raise ValueError(f"{path}: no CSV of boxes ({error}); see read_boxes") from None
+    if missing := {*KEY, *BOX} - {*text.columns}:
+        raise ValueError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
+
+    def check(good: pd.Series, complaint: str) -> None:
+        if not good.all():
+            row = int(np.argmin(good))
+            raise ValueError(f"{path}, line {row + 2}: {complaint}")
+
+    boxes = text[["subject", "task"]].copy()
+    for name in ("frame", *BOX, "num_faces", "score"):
+        if name not in text:
+            continue
+        values = pd.to_numeric(text[name].str.strip(), errors="coerce")
+        blank = text[name].str.strip().str.lower().isin(["", "nan"])
+        check(np.isfinite(values) | blank, f"{name} is not a number")
+        boxes[name] = values.astype(np.float64)
+    none = boxes[BOX].isna()
+    check(none.all(axis=1) | ~none.any(axis=1), "a box needs all of x0, y0, x1, y1")
+    none = none["x0"]
+    check(none | (boxes["x1"] > boxes["x0"]), "x1 must be greater than x0")
+    check(none | (boxes["y1"] > boxes["y0"]), "y1 must be greater than y0")
+    if "num_faces" not in boxes:
+        boxes["num_faces"] = np.where(none, 0.0, 1.0)
+    if "score" not in boxes:
+        boxes["score"] = np.where(none, np.nan, 1.0)
+    for name in ("frame", "num_faces"):
+        whole = boxes[name].ge(0) & (boxes[name] % 1 == 0)
+        check(whole, f"{name} must be an integer of 0 or more")
+        boxes[name] = boxes[name].astype(np.int64)
+    check((boxes["num_faces"] == 0) == none, "num_faces must be 0 where no box is")
+    check(~boxes.duplicated(KEY), "a second box of this frame; keep one")
+    return boxes[BOX_COLUMNS]
+
+
+def judge_boxes(boxes: pd.DataFrame) -> pd.DataFrame:
+    """Say which detections are wrong, and which box to use in their place.
+
+    A detection is wrong where there is no face ("none"), more than one ("several"), or
+    one whose overlap (intersection over union) with the median box of its sequence's
+    single faces is below one half ("jump"): a person in front of a camera does not
+    jump. A wrong one gives way to the nearest good box of its sequence, the earlier of
+    two as near, else to the median of the person's good boxes, else it stays.
+
+    Args:
+        boxes: as `detect_boxes` returns them.
+
+    Returns:
+        A copy with a column `box_reason` ("" where the detection is fine) and with the
+        boxes to use: NaN only where there is no face and the person has no good box.
+    """
+    judged = boxes.copy()
+    values = boxes[BOX].to_numpy(dtype=np.float64)
+    faces = boxes["num_faces"].to_numpy()
+    reason = np.select([faces == 0, faces > 1], ["none", "several"], "").astype(object)
+    sequences = boxes.groupby(["subject", "task"], sort=False).indices.values()
+    for rows in sequences:
+        single = rows[faces[rows] == 1]
+        if len(single):
+            median = np.median(values[single], axis=0)
+            reason[single[overlap(values[single], median) < 0.5]] = "jump"
+
+    good = reason == ""
+    use = values.copy()
+    for rows in boxes.groupby("subject", sort=False).indices.values():
+        wrong, right = rows[~good[rows]], rows[good[rows]]
+        if len(right):
+            use[wrong] = np.median(values[right], axis=0)
+    number = boxes["frame"].to_numpy()
+    for rows in sequences:
+        right = rows[good[rows]][np.argsort(number[rows[good[rows]]], kind="stable")]
+        for row in rows[~good[rows]] if len(right) else []:
+            # argmin gives the first of two as near: the earlier
+            use[row] = values[right[np.argmin(np.abs(number[right] - number[row]))]]
+    judged[BOX] = use
+    judged["box_reason"] = pd.Series(reason, index=judged.index, dtype="str")
+    return judged
+
+
+def overlap(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes (N, 4) with one box (4,): float64 (N,)."""
+    low = np.maximum(boxes[:, :2], other[:2])
+    high = np.minimum(boxes[:, 2:], other[2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return shared / (areas + np.prod(other[2:] - other[:2]) - shared)
+
+
+def crop_face(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
+    """Section IV: the box as it is, clipped to the picture, its smaller side to `size`.
+
+    Args:
+        image: uint8 array (H, W, 3).
+        box: x0, y0, x1, y1 in pixels; parts of a pixel count.
+        size: pixels of the smaller side of the result.
+
+    Returns:
+        uint8 array (h, w, 3) with min(h, w) == size, bilinear; the longer side is
+        rounded down.
+
+    Raises:
+        ValueError: nothing of the box lies in the picture, or it is NaN.
+    """
+    limits = np.array([image.shape[1], image.shape[0]] * 2, dtype=np.float64)
+    x0, y0, x1, y1 = np.clip(np.asarray(box, dtype=np.float64), 0, limits)
+    width, height = x1 - x0, y1 - y0
+    if not (width > 0 and height > 0):
+        raise ValueError(f"box {np.asarray(box).tolist()} has no part in the picture")
+    scale = size / min(width, height)
+    # the smaller side is exact, whatever the division rounds to
+    wide = size if width <= height else max(size, int(width * scale))
+    high = size if height <= width else max(size, int(height * scale))
+    picture = Image.fromarray(image)
+    return np.asarray(picture.resize((wide, high), Image.BILINEAR, (x0, y0, x1, y1)))
+
+
+def write_crops(
+    directory: str | Path,
+    root: str | Path,
+    frames: pd.DataFrame,
+    size: int,
+    workers: int,
+    progress: bool = True,
+) -> None:
+    """Write the crop store of the frames that are kept: whole or not at all.
+
+    The store is three files: `crops.bin`, the crops' RGB bytes one after another;
+    `index.parquet`, the rows of `frames` with `offset` (bytes), `height` and `width`;
+    `store.json`, written last, with the fingerprint of both. The same frames give the
+    same bytes for any number of workers, in memory that does not grow with them.
+
+    Args:
+        directory: of the store; one that is there is replaced.
+        root: the data root.
+        frames: the table of frames with x0, y0, x1, y1 and `kept`.
+        size: pixels of the smaller side of a crop.
+        workers: processes; 1 uses none but this one.
+        progress: show a bar.
+
+    Raises:
+        ValueError: an image can't be decoded, or a box is not in it; nothing is written.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "store.json").unlink(missing_ok=True)
+    index = frames[frames["kept"]].reset_index(drop=True)
+    tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
+    crops = _each(
+        partial(_crop, str(root), size), list(tasks), workers, progress, "crops"
+    )
+    digest, shapes = hashlib.sha256(), []
+    with open(directory / "crops.partial", "wb") as file:
+        for crop in crops:
+            file.write(crop)
+            digest.update(crop)
+            shapes.append(crop.shape[:2])
+    shapes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
+    lengths = shapes.prod(axis=1) * 3
+    index["offset"] = np.cumsum(lengths) - lengths
+    index[["height", "width"]] = shapes.astype(np.int32)
+    digest.update(index.to_csv(index=False).encode())
+    about = {
+        "fingerprint": digest.hexdigest(),
+        "crop_size": int(size),
+        "count": len(index),
+    }
+    index.to_parquet(directory / "index.partial")
+    (directory / "store.partial").write_text(json.dumps(about, indent=1) + "\n")
+    for partial_name, name in [
+        ("crops.partial", "crops.bin"),
+        ("index.partial", "index.parquet"),
+        ("store.partial", "store.json"),
+    ]:
+        os.replace(directory / partial_name, directory / name)
+
+
+class CropStore:
+    """The crops that `write_crops` wrote: `store[i]` is uint8 (h, w, 3), not copied.
+
+    `index` is the table of frames, `shapes` int64 (N, 2) the heights and widths.
+
+    Args:
+        directory: of the store.
+
+    Raises:
+        FileNotFoundError: there is no complete store.
+        ValueError: its files don't belong together.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        directory = Path(directory)
+        try:
+            about = json.loads((directory / "store.json").read_text())
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{directory}: no complete crop store; run notebook 01 first"
+            ) from None
+        self.index = pd.read_parquet(directory / "index.parquet")
+        self.fingerprint: str = about["fingerprint"]
+        self.crop_size: int = about["crop_size"]
+        self._offsets = self.index["offset"].to_numpy()
+        self.shapes = self.index[["height", "width"]].to_numpy(dtype=np.int64)
+        length = int(self.shapes.prod(axis=1).sum()) * 3
+        actual = (directory / "crops.bin").stat().st_size
+        if actual != length or len(self.index) != about["count"]:
+            raise ValueError(
+                f"{directory / 'crops.bin'}: {actual} bytes where the index says "
+                f"{length}; delete the directory and run notebook 01 again"
+            )
+        # an empty file can't be mapped
+        self._bytes = (
+            np.memmap(directory / "crops.bin", dtype=np.uint8, mode="r")
+            if length
+            else np.empty(0, dtype=np.uint8)
+        )
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        height, width = self.shapes[row]
+        start = self._offsets[row]
+        crop = self._bytes[start : start + height * width * 3]
+        return crop.reshape(height, width, 3).view(np.ndarray)
+
+
+def random_crops(
+    store: CropStore, rows: np.ndarray, size: int, offsets: np.ndarray
+) -> np.ndarray:
+    """Square parts of crops, for training.
+
+    Args:
+        store: the crops.
+        rows: int array (B,), which ones.
+        size: pixels of a side, at most the store's `crop_size`.
+        offsets: float array (B, 2) in [0, 1), uniform draws: where between the top and
+            the bottom, the left and the right, a part lies. Every place is as likely.
+
+    Returns:
+        uint8 array (B, size, size, 3).
+    """
+    spare = store.shapes[rows] - size
+    return _squares(store, rows, size, np.floor(offsets * (spare + 1)).astype(np.int64))
+
+
+def central_crops(store: CropStore, rows: np.ndarray, size: int) -> np.ndarray:
+    """The central square of each crop, for evaluation: uint8 (B, size, size, 3)."""
+    return _squares(store, rows, size, (store.shapes[rows] - size) // 2)
+
+
+def normalise(crops: np.ndarray) -> "torch.Tensor":
+    """The network's input: RGB in 0..1, by ImageNet's mean and deviation.
+
+    The paper says only "µ = 0 and σ = 1"; ImageNet's statistics are those of the
+    weights that the proposed model starts from, and serve both models.
+
+    Args:
+        crops: uint8 array (B, S, S, 3).
+
+    Returns:
+        float32 tensor (B, 3, S, S), channels last in memory.
+    """
+    import torch  # here: the processes that detect and crop can do without
+
+    images = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
+    mean = torch.tensor(MEAN).view(3, 1, 1) * 255
+    std = torch.tensor(STD).view(3, 1, 1) * 255
+    return images.sub_(mean).div_(std)
+
+
+def _squares(
+    store: CropStore, rows: np.ndarray, size: int, corners: np.ndarray
+) -> np.ndarray:
+    """Squares of crops by their top left corners, int array (B, 2) of (y, x)."""
+    if size > store.crop_size:
+        raise ValueError(
+            f"a square of {size} is larger than crops of {store.crop_size}"
+        )
+    squares = np.empty((len(rows), size, size, 3), dtype=np.uint8)
+    for square, row, (y, x) in zip(squares, rows, corners, strict=True):
+        square[:] = store[row][y : y + size, x : x + size]
+    return squares
+
+
+def _read(path: str, longest: int | None = None) -> tuple[np.ndarray, float]:
+    """A picture and how many of the file's pixels one of its pixels is.
+
+    A JPEG is decoded no larger than needed for a longer side of `longest` pixels.
+    """
+    try:
+        with Image.open(path) as picture:
+            full = max(picture.size)
+            if longest and full > longest:
+                picture.draft("RGB", [side * longest // full for side in picture.size])
+            return np.asarray(picture.convert("RGB")), full / max(picture.size)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's ways of giving up
+        raise ValueError(
+            f"{path}: no picture can be read ({error}); copy it again or remove it"
+        ) from None
+
+
+def _detect(root: str, path: str) -> tuple[float, ...]:
+    image, scale = _read(f"{root}/{path}", DETECTION_SIDE)
+    faces = detect_faces(image)
+    if not len(faces):
+        return (0, *[np.nan] * 5)
+    return (len(faces), *faces[0, :4] * scale, faces[0, 4])
+
+
+def _crop(root: str, size: int, task: tuple[str, np.ndarray]) -> np.ndarray:
+    path, box = task
+    image, _ = _read(f"{root}/{path}")
+    try:
+        return crop_face(image, box, size)
+    except ValueError as error:
+        raise ValueError(f"{root}/{path}: {error}; correct or drop it") from None
+
+
+def _each(
+    function: Callable, tasks: list, workers: int, progress: bool, name: str
+) -> Iterator:
+    """Results of `function`, in the order of `tasks`, by so many processes.
+
+    The processes start afresh, since a copy of one in which torch has threads may
+    hang. Tasks are handed out in blocks, so that few results wait for the reader.
+    """
+    with tqdm(total=len(tasks), desc=name, disable=not progress) as bar:
+        if workers <= 1:
+            for task in tasks:
+                yield function(task)
+                bar.update()
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            for start in range(0, len(tasks), BLOCK):
+                block = tasks[start : start + BLOCK]
+                for result in pool.map(function, block, chunksize=8):
+                    yield result
+                    bar.update()

@@ -1,0 +1,187 @@
+"""The stand-in on disk: a directory tree in the shape of BP4D's.
+
+    <root>/BP4D-training/F001/T1/0753.jpg            one picture a frame
+    <root>/AU Intensity Codes3.0/AU06/F001_T1_AU06.csv    frame, code; no header
+    <root>/standin.json                              the parameters, written last
+
+A tree without `standin.json` is unfinished and is begun anew. Every picture is a
+function of (seed, subject, task, frame), whatever the number of processes.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from aulib import AU_NAMES
+from aulib.standin.face import DISTRACTORS, Identity, make_identity, render_face
+from aulib.standin.labels import make_labels
+
+PICTURES, CODES = "BP4D-training", "AU Intensity Codes3.0"
+JPEG_QUALITY = 92
+README = """\
+Made by aulib.standin: rendered faces of nobody, in the shape of the BP4D data set.
+Neither pictures nor codes are BP4D's. Safe to delete: `python -m aulib.standin` makes
+the same tree again.
+"""
+
+
+def write_tree(
+    root: str | Path,
+    seed: int,
+    frames_per_task: int,
+    height: int,
+    width: int,
+    workers: int | None = None,
+    progress: bool = True,
+) -> None:
+    """Write the stand-in data set; a finished tree of these parameters is left alone.
+
+    Args:
+        root: the directory to make.
+        seed: of the people, the labels and the pictures.
+        frames_per_task: frames of each of the 328 sequences, evenly spaced over it;
+            a sequence that is shorter gives all its frames.
+        height: of a picture, in pixels.
+        width: of a picture, in pixels.
+        workers: processes; as many as there are processors when None.
+        progress: show a progress bar on standard error.
+
+    Raises:
+        ValueError: `root` holds a tree of other parameters or something else, or a
+            parameter is out of range.
+    """
+    root = Path(root)
+    for name, value, least in (
+        ("seed", seed, 0),
+        ("frames_per_task", frames_per_task, 1),
+        ("height", height, 32),
+        ("width", width, 32),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")
+    parameters = {
+        "seed": seed,
+        "frames_per_task": frames_per_task,
+        "height": height,
+        "width": width,
+    }
+    if _is_finished(root, parameters):
+        return
+    _clear(root)
+    frames = strided(make_labels(seed), frames_per_task)
+    _write_codes(root / CODES, frames)
+    sequences = [
+        (root / PICTURES, seed, height, width, rows)
+        for _, rows in frames.groupby(["subject", "task"], sort=True)
+    ]
+    workers = min(workers or os.cpu_count() or 1, len(sequences))
+    with tqdm(
+        total=len(frames), desc="stand-in", unit="picture", disable=not progress
+    ) as bar:
+        if workers == 1:
+            for sequence in sequences:
+                bar.update(_write_pictures(sequence))
+        else:
+            # spawned processes share nothing, so they do the same on every system
+            with multiprocessing.get_context("spawn").Pool(workers) as pool:
+                for written in pool.imap_unordered(_write_pictures, sequences):
+                    bar.update(written)
+    unfinished = root / "standin.json.part"
+    unfinished.write_text(json.dumps(parameters, indent=2) + "\n")
+    os.replace(unfinished, root / "standin.json")
+
+
+def strided(labels: pd.DataFrame, frames_per_task: int) -> pd.DataFrame:
+    """The rows of `labels` that are rendered: evenly spaced in each sequence."""
+    place = labels.groupby(["subject", "task"]).cumcount().to_numpy()
+    length = labels.groupby(["subject", "task"])["frame"].transform("size").to_numpy()
+    count = np.minimum(frames_per_task, length)
+    # the k-th frame is the middle one of the k-th of `count` equal parts
+    part = place * count // length
+    middle = (2 * part + 1) * length // (2 * count)
+    return labels[place == middle].reset_index(drop=True)
+
+
+def subject_identity(seed: int, subject: str) -> Identity:
+    """The person that `subject` (F001 … M018) is in the stand-in of this seed."""
+    female = subject[0] == "F"
+    generator = np.random.default_rng([seed, 1, int(female), int(subject[1:])])
+    return make_identity(generator, female)
+
+
+def render_row(
+    identity: Identity, seed: int, row: dict, height: int, width: int
+) -> np.ndarray:
+    """The picture of one row of `make_labels`: uint8 (height, width, 3)."""
+    subject, task = row["subject"], int(row["task"][1:])
+    place = [int(subject[0] == "F"), int(subject[1:]), task, int(row["frame"])]
+    generator = np.random.default_rng([seed, 2, *place])
+    aus = [row[f"drawn_{name}"] for name in AU_NAMES]
+    distractors = {name: row[name] for name in DISTRACTORS}
+    return render_face(identity, aus, distractors, height, width, generator)
+
+
+def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
+    marker = root / "standin.json"
+    if not marker.is_file():
+        return False
+    try:
+        found = json.loads(marker.read_text())
+    except ValueError:
+        raise ValueError(f"{marker}: not JSON; delete {root} to make it anew") from None
+    if found != parameters:
+        raise ValueError(
+            f"{marker}: made with {found}, not {parameters}; "
+            f"delete {root} or choose another directory"
+        )
+    return True
+
+
+def _clear(root: Path) -> None:
+    """Make the directory, or empty one that an unfinished stand-in has left."""
+    notice = root / "README.txt"
+    if root.is_dir() and any(root.iterdir()) and not notice.is_file():
+        raise ValueError(
+            f"{root}: holds something that is no stand-in; choose another directory"
+        )
+    if root.exists() and not root.is_dir():
+        raise ValueError(f"{root}: is a file; choose another directory")
+    root.mkdir(parents=True, exist_ok=True)
+    notice.write_text(README)
+    for part in (PICTURES, CODES):
+        if (root / part).is_dir():
+            shutil.rmtree(root / part)
+
+
+def _write_codes(directory: Path, frames: pd.DataFrame) -> None:
+    for name in AU_NAMES:
+        (directory / name).mkdir(parents=True)
+        for (subject, task), rows in frames.groupby(["subject", "task"]):
+            path = directory / name / f"{subject}_{task}_{name}.csv"
+            rows[["frame", name]].to_csv(
+                path, header=False, index=False, lineterminator="\n"
+            )
+
+
+def _write_pictures(sequence: tuple[Path, int, int, int, pd.DataFrame]) -> int:
+    """Render one subject's task; the number of pictures written."""
+    pictures, seed, height, width, rows = sequence
+    subject, task = rows["subject"].iloc[0], rows["task"].iloc[0]
+    directory = pictures / subject / task
+    directory.mkdir(parents=True)
+    identity = subject_identity(seed, subject)
+    # BP4D numbers with three digits in some folders and with four in others
+    place = [int(subject[0] == "F"), int(subject[1:]), int(task[1:])]
+    digits = int(np.random.default_rng([seed, 3, *place]).integers(3, 5))
+    for row in rows.to_dict("records"):
+        picture = render_row(identity, seed, row, height, width)
+        path = directory / f"{row['frame']:0{digits}d}.jpg"
+        Image.fromarray(picture).save(path, quality=JPEG_QUALITY)
+    return len(rows)
