@@ -20,12 +20,15 @@ Section I, names 10 with 12 and 12 with 14): see `_muscles`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter
+
+from aulib.standin.person import Identity, make_identity
+
+__all__ = ["DISTRACTORS", "Identity", "make_identity", "render_face"]
 
 DISTRACTORS = (
     *("brow_raise_inner", "brow_raise_outer", "brow_lower", "lips_part", "jaw_drop"),
@@ -34,149 +37,7 @@ DISTRACTORS = (
 """What else moves and is not labelled: AU1, 2, 4, 25, 26, 45 in 0..1, the gaze in
 -1..1 (right and down in the picture), and the head's angles in degrees."""
 
-SKINS = np.array(
-    [
-        [247, 214, 196],
-        [232, 186, 158],
-        [206, 152, 118],
-        [166, 112, 80],
-        [118, 76, 54],
-        [76, 48, 38],
-    ]
-)
-HAIRS = np.array(
-    [[24, 20, 19], [48, 33, 26], [84, 55, 36], [128, 88, 52], [188, 148, 96]]
-)
-IRISES = np.array([[44, 26, 18], [86, 54, 30], [96, 100, 62], [98, 124, 146]])
-
-
-@dataclass(frozen=True)
-class Identity:
-    """One person: lengths as factors of the mean unless a unit is named."""
-
-    texture: int  # seed of pores, freckles and moles
-    skin: tuple[float, float, float]  # colours are linear light, 0..1
-    redness: float  # of cheeks, nose and lips, 0..1
-    freckles: float  # 0..1
-    wrinkles: float  # of the neutral face, 0..1
-    width: float
-    jaw: float
-    chin: float
-    cheekbone: float
-    brow_ridge: float
-    brow_height: float  # units above the mean
-    brow_thickness: float
-    eye_size: float
-    eye_spacing: float
-    eye_tilt: float  # slope of the line through both corners
-    iris: tuple[float, float, float]
-    nose_length: float
-    nose_width: float
-    nose_height: float
-    mouth_width: float
-    lips: float  # thickness
-    corner_lift: float  # units by which the neutral corners lie higher
-    fold: float  # depth of the neutral nasolabial fold, 0..1
-    hair: tuple[float, float, float]
-    hairline: float  # units above the mean
-    parting: float  # where the hairline peaks, units
-    hair_length: float  # y where it ends beside the face; below 0: the ears show
-    hair_volume: float  # units
-    stubble: float  # 0..1
-    neck: float
-    shirt: tuple[float, float, float]
-    lamp: float  # the lamp's azimuth in radians
-    strength: tuple[float, ...]  # how strongly this face shows each of the five AUs
-
-    @property
-    def eye_x(self) -> float:
-        return 0.46 * self.eye_spacing
-
-    @property
-    def nose_y(self) -> float:  # where the nose meets the lip
-        return 0.61 * self.nose_length
-
-    @property
-    def mouth_y(self) -> float:
-        return 0.30 + self.nose_y
-
-    @property
-    def mouth_x(self) -> float:  # half the mouth's width
-        return 0.37 * self.mouth_width
-
-    @property
-    def chin_y(self) -> float:  # the chin boss
-        return self.mouth_y + 0.44 * self.chin
-
-
-def make_identity(generator: np.random.Generator, female: bool) -> Identity:
-    """Draw one person.
-
-    Args:
-        generator: what the person is drawn from; nothing else decides.
-        female: women and men differ a little in shape, brows, hair and stubble.
-    """
-    sign = -1.0 if female else 1.0
-
-    def around(mean: float, spread: float, limit: float = 2.2) -> float:
-        return mean + spread * float(np.clip(generator.normal(), -limit, limit))
-
-    def colour(table: np.ndarray, place: float) -> np.ndarray:
-        steps = np.arange(len(table))
-        mixed = [np.interp(place, steps, table[:, channel]) for channel in range(3)]
-        return (np.array(mixed) / 255) ** 2  # to linear light, see render_face
-
-    def triple(values: np.ndarray) -> tuple[float, float, float]:
-        return tuple(float(value) for value in values)
-
-    tone = generator.uniform(0, 5)
-    skin = colour(SKINS, tone) * (1 + generator.uniform(-0.06, 0.06, 3))
-    dark = np.clip(tone / 5 + generator.normal(0, 0.25), 0, 1)
-    hair = colour(HAIRS, (1 - dark) * generator.uniform(0.6, 4.4))
-    iris = colour(IRISES, (1 - dark) ** 1.3 * generator.uniform(0, 4.0))
-    if generator.random() < 0.12:  # grey
-        hair = 0.25 * hair + 0.75 * np.array([0.38, 0.37, 0.36])
-    if female:
-        length = generator.choice([-1.0, 1.5, 2.0, 3.5], p=[0.3, 0.2, 0.2, 0.3])
-    else:
-        length = generator.choice([-1.0, 1.2], p=[0.94, 0.06])
-    stubble = 0.0 if female else max(0.0, generator.uniform(-0.5, 0.9))
-    return Identity(
-        texture=int(generator.integers(2**31)),
-        skin=triple(skin),
-        redness=generator.uniform(0.1, 1.0),
-        freckles=max(0.0, generator.uniform(-1.0, 1.0)) * (tone < 2.5),
-        wrinkles=generator.uniform(0.0, 1.0) ** 2,
-        width=around(1.0 + 0.01 * sign, 0.045),
-        jaw=around(1.0 + 0.03 * sign, 0.05),
-        chin=around(1.0 + 0.02 * sign, 0.045),
-        cheekbone=around(1.0, 0.4),
-        brow_ridge=around(1.0 + 0.4 * sign, 0.3),
-        brow_height=around(-0.015 * sign, 0.03),
-        brow_thickness=around(1.0 + 0.18 * sign, 0.2),
-        eye_size=around(1.0 - 0.03 * sign, 0.06),
-        eye_spacing=around(1.0, 0.04),
-        eye_tilt=around(-0.06, 0.07),
-        iris=triple(iris),
-        nose_length=around(1.0, 0.05),
-        nose_width=around(1.0 + 0.03 * sign, 0.13),
-        nose_height=around(1.0 + 0.03 * sign, 0.15),
-        mouth_width=around(1.0 + 0.02 * sign, 0.07),
-        lips=around(1.0 - 0.08 * sign, 0.2),
-        corner_lift=around(0.012, 0.016),
-        fold=generator.uniform(0.0, 1.0) ** 2,
-        hair=triple(hair),
-        hairline=around(0.03 * sign, 0.06)
-        - 0.3 * (female and generator.random() < 0.25),
-        parting=generator.uniform(-0.6, 0.6),
-        hair_length=float(length),
-        hair_volume=generator.uniform(0.05, 0.16) + 0.05 * (length > 0),
-        stubble=stubble,
-        neck=around(1.0 + 0.1 * sign, 0.05),
-        shirt=triple(generator.uniform(0.02, 0.6, 3)),
-        lamp=generator.uniform(-0.5, 0.5),
-        strength=tuple(around(1.0, 0.1, 2.0) for _ in range(5)),
-    )
+TOP, BOTTOM, HEIGHTS = -2.5, 3.5, 16384  # of the tables of profiles
 
 
 def render_face(
@@ -215,8 +76,10 @@ def render_face(
     lamp = _lamp(identity, generator)
     picture = _body(identity, u, v, lamp)
     # the head's own steps run on the part of the picture where it can be
-    window = _window((np.abs(u) < 1.3) & (v > -2.05) & (v < 2.0))
-    if 0 not in u[window].shape:
+    side, top = 1.07 + identity.hair_volume, 1.68 + identity.hair_volume
+    bottom = identity.mouth_y + 0.70 * identity.chin + 0.16 * pull["jaw_drop"]
+    window = _window((np.abs(u) < side * identity.width) & (v > -top) & (v < bottom))
+    if u[window].size:
         picture[:, *window] = _head(
             identity, pull, u[window], v[window], scale, lamp, picture[:, *window]
         )
@@ -239,11 +102,21 @@ def _head(identity, pull, u, v, scale, lamp, behind) -> np.ndarray:
     """Steps 2 to 5 over what is behind the head: linear light (3, height, width)."""
     x, y, inside = _skin(identity, pull, u, v, scale)
     texture = _texture(identity.texture, x, y)
-    eye = _eye(identity, pull, x, y, scale)
     hair, strands = _hair(identity, x, y, texture)
     depth, edge = _depth(identity, pull, x, y, texture)
-    depth += 0.05 * hair - 0.04 * inside - 0.02 * eye["open"]
-    albedo, gloss = _albedo(identity, pull, x, y, v, texture, eye, inside)
+    depth += 0.05 * hair - 0.04 * inside
+    albedo, gloss = _albedo(identity, pull, x, y, v, texture, inside)
+    eyes = _window((np.abs(y) < 0.3) & (np.abs(x) < 0.9))
+    _paint_eyes(
+        identity,
+        pull,
+        x[eyes],
+        y[eyes],
+        scale,
+        albedo[:, *eyes],
+        depth[eyes],
+        gloss[eyes],
+    )
     sheen = hair * (1 + 0.3 * strands)
     for channel in range(3):
         albedo[channel] += sheen * identity.hair[channel] - hair * albedo[channel]
@@ -261,7 +134,7 @@ def _muscles(
 ) -> dict[str, float]:
     """How far each muscle pulls, 0..1 or a little more, with what AUs do together."""
     # plain floats keep the pictures in float32
-    au6, au10, au12, au14, au17 = ((aus / 5) ** 1.1 * identity.strength).tolist()
+    au6, au10, au12, au14, au17 = ((aus / 5) ** 1.2 * identity.strength).tolist()
     pull = {name: float(distractors.get(name, 0.0)) for name in DISTRACTORS}
     pull |= {"au6": au6, "au10": au10, "au12": au12, "au14": au14, "au17": au17}
     # 10 with 12: the stretched lip rises less, the two folds are one, and deeper
@@ -391,7 +264,7 @@ def _skin(identity: Identity, pull, u, v, scale):
     return x, y, inside
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _noise(seed: int) -> dict[str, np.ndarray]:
     """Periodic fields (256, 256) of a person's skin and hair, 72 values a unit."""
     white = np.random.default_rng(seed).standard_normal((4, 256, 256))
@@ -412,10 +285,10 @@ def _texture(seed: int, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     return {name: field.take(place) for name, field in _noise(seed).items()}
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _profiles(identity: Identity) -> np.ndarray:
-    """Half-width, its slope, depth, nose's height and half-width at 512 heights y."""
-    y = np.linspace(-2.5, 3.5, 512)
+    """Half-width, its slope, depth, nose's height and half-width at `HEIGHTS` of y."""
+    y = np.linspace(TOP, BOTTOM, HEIGHTS)
     hair = identity.hair_volume
     chin = identity.mouth_y + 0.70 * identity.chin  # the chin's lowest point
     jaw, wide, nose = identity.jaw, identity.width, identity.nose_y
@@ -425,13 +298,13 @@ def _profiles(identity: Identity) -> np.ndarray:
 
     def rounded(at: list[float], values: list[float]) -> np.ndarray:
         # squares are interpolated, so that both ends are round
-        squares = gaussian_filter1d(through(at, np.square(values)), 2.5)
-        return np.sqrt(np.maximum(squares - 0.05, 1e-6))
+        squares = gaussian_filter1d(through(at, np.square(values)), 0.009 * HEIGHTS)
+        return np.sqrt(np.maximum(squares - 0.06, 1e-6))
 
     at = [-1.64 - hair, -1.58 - hair, -1.4, -1.1, -0.6, -0.2, 0.2, 0.55]
     at += [chin - 0.66, chin - 0.42, chin - 0.2, chin - 0.07, chin]
     half = [0, 0.42, 0.82 + hair, 0.98 + hair, 1.04 + hair, 1.01 + 0.4 * hair, 0.99]
-    half += [0.94, 0.85 * jaw, 0.70 * jaw, 0.47 * jaw, 0.28 * jaw, 0]
+    half += [0.46 + 0.48 * jaw, 0.85 * jaw, 0.70 * jaw, 0.47 * jaw, 0.28 * jaw, 0]
     half = rounded(at, [wide * value for value in half])
     deep = [0, 0.25, 0.70, 0.88, 1.0, 1.03, 0.98, 0.99, 1.0, 0.99, 0.93, 0.72, 0]
     deep = rounded(at, deep)
@@ -446,13 +319,15 @@ def _profiles(identity: Identity) -> np.ndarray:
 def _depth(identity: Identity, pull, x, y, texture):
     """Step 3: depth towards the camera and the distance to the outline, in units."""
     s, _ = _mirror(x)
-    place = np.clip((y + 2.5) * (511 / 6), 0, 510)
-    below = place.astype(np.intp)
-    share = place - below.astype(np.float32)
-    table = _profiles(identity)
-    half, slope, deep, rise, thick = (
-        row[below] + share * (row[below + 1] - row[below]) for row in table
-    )
+
+    def at(height: np.ndarray) -> np.ndarray:
+        place = (height - TOP) * (HEIGHTS / (BOTTOM - TOP))
+        return np.clip(place, 0, HEIGHTS - 1).astype(np.intp)
+
+    table, place = _profiles(identity), at(y)
+    half, slope, deep = (row.take(place) for row in table[:3])
+    nose = at(y + x * x)  # its tip hangs lower than its wings
+    rise, thick = (row.take(nose) for row in table[3:])
     across = x / half
     across *= across
     edge = (half - np.abs(x) - 0.01) / np.sqrt(1 + slope * slope)
@@ -535,36 +410,45 @@ def _furrows(identity: Identity, pull, x, y, s, texture):
     return z
 
 
-def _eye(identity: Identity, pull, x, y, scale) -> dict[str, np.ndarray]:
-    """Lids, iris and pupil as shares of a pixel, 0..1."""
+def _paint(colour: np.ndarray, share: np.ndarray, tint: Sequence[float]) -> None:
+    """Cover `share` (0..1) of each pixel with a colour, in place."""
+    for layer, value in zip(colour, tint, strict=True):
+        layer += share * (np.float32(value) - layer)
+
+
+def _paint_eyes(identity: Identity, pull, x, y, scale, colour, depth, gloss) -> None:
+    """Lids, lashes, iris and pupil, in place; AU6 raises the lower lid."""
     s, side = _mirror(x)
     across = s - identity.eye_x
     down = y - identity.eye_tilt * across
     size = identity.eye_size
     arch = 1 - (across * (1 / (0.225 * size))) ** 2
-    wide = np.clip(arch, 0, 1)
+    wide = np.maximum(arch, 0)
     low = 0.068 * size * (1 - 1.05 * pull["au6"] - 0.15 * pull["au12"])
     high = 0.105 * size * (1 - 0.18 * pull["au6"])
     high -= (high + 0.8 * low) * pull["blink"]
-    under = down + high * wide * (1 - 0.5 * across)
-    over = low * wide * (1 + 0.8 * across) - down
-    open_ = np.clip(np.minimum(under, over) * scale + 0.5, 0, 1) * (arch > 0)
+    under = down + high * wide * (1 - 0.5 * across)  # units below the upper lid
+    over = low * wide * (1 + 0.8 * across) - down  # units above the lower lid
+    ball = np.clip(np.minimum(under, over) * scale + 0.5, 0, 1) * (arch > 0)
+    depth -= 0.02 * ball
+    gloss *= 1 - 0.8 * ball
+    skin, iris = np.float32(identity.skin), np.float32(identity.iris)
+    crease = _ridge(under + 0.075 * size, 0.022) * _step(arch, -0.1, 0.4)
+    _paint(colour, 0.45 * crease * (under < 0), 0.3 * skin)
     iris_x = across * side - 0.06 * pull["gaze_x"]
     iris_y = down + 0.015 - 0.035 * pull["gaze_y"]
     radius = np.sqrt(iris_x * iris_x + iris_y * iris_y)
+    _paint(colour, ball, [0.50, 0.46, 0.43])
+    _paint(colour, ball * np.clip((0.092 - radius) * scale + 0.5, 0, 1), iris)
+    _paint(colour, 0.7 * ball * _ridge(radius - 0.088, 0.02), 0.25 * iris)
+    pupil = np.clip((0.038 - radius) * scale + 0.5, 0, 1)
+    _paint(colour, ball * pupil, [0.004, 0.004, 0.004])
+    _paint(colour, 0.45 * ball * _ridge(under, 0.05), [0.03, 0.02, 0.02])
     lash = _ridge(under - 0.008, 0.020) * _step(arch, -0.02, 0.25)
     lash += 0.35 * _ridge(over, 0.014) * _step(arch, 0.05, 0.2)
-    crease = _ridge(under + 0.075 * size, 0.022) * _step(arch, -0.1, 0.4)
-    return {
-        "open": open_,
-        "iris": np.clip((0.092 - radius) * scale + 0.5, 0, 1),
-        "rim": _ridge(radius - 0.088, 0.02),
-        "pupil": np.clip((0.038 - radius) * scale + 0.5, 0, 1),
-        "glint": _bump(iris_x, iris_y, 0.03, -0.035, 0.018, 0.018),
-        "shade": 0.45 * _ridge(under, 0.05),
-        "lash": np.minimum(lash, 1),
-        "crease": crease * (under < 0),
-    }
+    _paint(colour, 0.85 * np.minimum(lash, 1), [0.01, 0.008, 0.007])
+    glint = _bump(iris_x, iris_y, 0.03, -0.035, 0.018, 0.018)
+    _paint(colour, 0.8 * ball * glint, [0.95, 0.95, 0.95])
 
 
 def _hair(identity: Identity, x, y, texture) -> tuple[np.ndarray, np.ndarray]:
@@ -586,7 +470,7 @@ def _hair(identity: Identity, x, y, texture) -> tuple[np.ndarray, np.ndarray]:
     return _step(-ragged, 0.0, 0.09) * _step(-y, -end, 0.3), strands
 
 
-def _albedo(identity: Identity, pull, x, y, v, texture, eye, inside):
+def _albedo(identity: Identity, pull, x, y, v, texture, inside):
     """Step 4: colour in linear light (3, height, width), and how much it shines."""
     s, _ = _mirror(x)
     mouth_x, mouth_y = identity.mouth_x, identity.mouth_y
@@ -607,11 +491,6 @@ def _albedo(identity: Identity, pull, x, y, v, texture, eye, inside):
     for channel, tint in enumerate((0.03, -0.10, -0.08)):
         colour[channel] = skin[channel] * mottle * (1 + tint * flush)
 
-    def paint(share: np.ndarray, paint_colour) -> None:
-        for channel in range(3):
-            layer = colour[channel]
-            layer += share * (np.float32(paint_colour[channel]) - layer)
-
     # lips: vermilion between two arches, less of it where AU12 and AU14 stretch it
     thin = identity.lips * (1 - 0.25 * pull["au12"] - 0.3 * pull["au14"])
     square = (x * x) * (1 / mouth_x**2)
@@ -622,35 +501,25 @@ def _albedo(identity: Identity, pull, x, y, v, texture, eye, inside):
     bottom = _step(0.155 * thin * arch - offset, 0.0, 0.045)
     vermilion = top * bottom * _step(arch, 0.06, 0.12)
     lip = skin * np.float32([0.78, 0.46, 0.46]) + np.float32([0.04, 0.0, 0.005])
-    paint(0.85 * vermilion, lip)
-    paint(0.75 * _ridge(offset, 0.016) * _step(arch, 0.05, 0.15), 0.12 * skin)
+    _paint(colour, 0.85 * vermilion, lip)
+    _paint(colour, 0.75 * _ridge(offset, 0.016) * _step(arch, 0.05, 0.15), 0.12 * skin)
     # nostrils and brows
     nostril = _bump(
         s, y, 0.10 * identity.nose_width, identity.nose_y - 0.02, 0.045, 0.024
     )
-    paint(0.85 * np.minimum(1.2 * nostril, 1), 0.05 * skin)
+    _paint(colour, 0.85 * np.minimum(1.2 * nostril, 1), 0.05 * skin)
     along = (s - 0.47) * (1 / 0.34)
     brow = y + 0.31 + identity.brow_height + 0.05 * (1 - along * along) - 0.03 * along
     thick = 0.055 * identity.brow_thickness * (1.1 - 0.45 * along)
     brow = _fall((brow / np.maximum(thick, 0.01)) ** 4)
     brow *= _step(1 - np.abs(along), 0.06, 0.25) * (0.9 + 0.12 * texture["pores"])
-    paint(0.85 * np.clip(brow, 0, 1), 0.7 * np.float32(identity.hair))
-    # eyes
-    paint(0.45 * eye["crease"], 0.3 * skin)
-    paint(eye["open"], [0.50, 0.46, 0.43])
-    iris = eye["open"] * eye["iris"]
-    paint(iris, identity.iris)
-    paint(0.7 * eye["open"] * eye["rim"], 0.25 * np.float32(identity.iris))
-    paint(eye["open"] * eye["pupil"], [0.004, 0.004, 0.004])
-    paint(eye["open"] * eye["shade"], [0.03, 0.02, 0.02])
-    paint(0.85 * eye["lash"], [0.01, 0.008, 0.007])
-    paint(0.8 * eye["open"] * eye["glint"], [0.95, 0.95, 0.95])
+    _paint(colour, 0.85 * np.clip(brow, 0, 1), 0.7 * np.float32(identity.hair))
     # between the lips: upper teeth before the dark
     teeth = _step(mouth_y + 0.045 - v, 0.0, 0.03) * _step(mouth_x - s, 0.08, 0.2)
     teeth *= 1 - 0.35 * _ridge(np.sin(x * (np.pi / 0.125)), 0.25)
-    paint(inside, [0.035, 0.010, 0.010])
-    paint(0.92 * inside * teeth, [0.62, 0.58, 0.48])
-    gloss = (0.07 + 0.12 * vermilion) * (1 - inside) * (1 - 0.8 * eye["open"])
+    _paint(colour, inside, [0.035, 0.010, 0.010])
+    _paint(colour, 0.92 * inside * teeth, [0.62, 0.58, 0.48])
+    gloss = (0.07 + 0.12 * vermilion) * (1 - inside)
     return colour, gloss
 
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from aulib import AU_NAMES
 from aulib.standin.face import DISTRACTORS, Identity, make_identity, render_face
-from aulib.standin.labels import make_labels
+from aulib.standin.labels import make_labels, strided
 
 PICTURES, CODES = "BP4D-training", "AU Intensity Codes3.0"
 JPEG_QUALITY = 92
@@ -96,17 +96,6 @@ def write_tree(
     unfinished = root / "standin.json.part"
     unfinished.write_text(json.dumps(parameters, indent=2) + "\n")
     os.replace(unfinished, root / "standin.json")
-
-
-def strided(labels: pd.DataFrame, frames_per_task: int) -> pd.DataFrame:
-    """The rows of `labels` that are rendered: evenly spaced in each sequence."""
-    place = labels.groupby(["subject", "task"]).cumcount().to_numpy()
-    length = labels.groupby(["subject", "task"])["frame"].transform("size").to_numpy()
-    count = np.minimum(frames_per_task, length)
-    # the k-th frame is the middle one of the k-th of `count` equal parts
-    part = place * count // length
-    middle = (2 * part + 1) * length // (2 * count)
-    return labels[place == middle].reset_index(drop=True)
 
 
 def subject_identity(seed: int, subject: str) -> Identity:

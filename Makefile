@@ -1,0 +1,107 @@
+## Each command sets up .venv if need be; times are of two cores, without a GPU.
+##
+##   make             the whole graph: data, notebooks 01 to 05, six trainings
+##                    20 min; gives runs/standin: Table II and the figures
+##   make test        style, unit tests, all notebooks, the graph in small
+##                    15 min; gives "passed" three times
+##   make lab         JupyterLab on the notebooks
+##                    seconds; gives an address for the browser
+##   make figures     Table II and the figures from the recorded outputs in data/
+##                    1 min; gives runs/standin/notebooks/04_… and 05_…, runs/standin/figures
+##   make doctor      what is there and what is missing; installs nothing
+##                    seconds; gives a table and the next command to type
+##   make pretrain    the weights that stand in for ImageNet, made again
+##                    5 min; gives runs/standin/pretrained/standin_vgg16.pt
+##   make record      a finished run goes to data/recorded, notebooks/ and figures/
+##                    5 min; the one target that writes files that git keeps
+##   make stress      the tests that take longer
+##   make bench       how fast reading, drawing, scoring and rendering are
+##                    1 min; gives a table of ratios
+##   make clean       removes runs/standin and the caches, keeps .venv
+##   make help        this
+##
+## PROFILE names a file of notebooks/profiles: `make PROFILE=bp4d` is the real data.
+## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
+
+PROFILE ?= standin
+# The first Python that is new enough; `make PYTHON=…` names another.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	"$$p" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$p"; break; }; done)
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+VENV := .venv/bin/python
+INSTALLED := .venv/.installed
+# The system's lock, gone with the last process that holds it however that ended;
+# Snakemake's own outlives a kill and would have to be removed by hand.
+LOCK := $(shell command -v flock >/dev/null && echo flock -n -E 75 runs/$(PROFILE).lock)
+BUSY = { code=$$?; test $$code != 75 || echo "make: another one is at work" >&2; exit $$code; }
+# One training at a time where there is a GPU, as many as there are cores where not.
+GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gpu=1)
+GRAPH = $(LOCK) $(VENV) -m snakemake --cores all $(GPU) --nolock --rerun-incomplete \
+	--quiet host reason --config profile=$(PROFILE)
+NOTEBOOK = $(VENV) -m aulib.notebook
+
+# Other packages on the caller's path are none of ours.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: all test lab figures doctor pretrain record stress bench clean help
+
+all: $(INSTALLED)
+	@mkdir -p runs
+	@$(GRAPH) || $(BUSY)
+
+test: $(INSTALLED)
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+	@OMP_NUM_THREADS=1 $(VENV) -m pytest --quiet -n 2
+	@$(VENV) -m aulib.standin standin
+	@TQDM_DISABLE=1 $(VENV) -m pytest --quiet --nbval notebooks
+	@$(VENV) -m pytest --quiet -m "made or graph"
+
+lab: $(INSTALLED)
+	@$(VENV) -m jupyterlab notebooks
+
+figures: $(INSTALLED)
+	@for name in 04_table_2 05_figures; do \
+		$(NOTEBOOK) notebooks/$$name.ipynb runs/$(PROFILE)/notebooks/$$name.ipynb \
+			-p profile $(PROFILE) || exit 1; \
+	done
+
+doctor:
+	@python=$(VENV); test -x $$python || python="$(PYTHON)"; \
+	$${python:-python3} -m aulib.doctor $(PROFILE) || true
+
+pretrain: $(INSTALLED)
+	@mkdir -p runs
+	@$(GRAPH) --forcerun pretrain -- pretrain || $(BUSY)
+
+record: $(INSTALLED)
+	@$(VENV) -m aulib.record $(PROFILE)
+
+stress: $(INSTALLED)
+	@$(VENV) -m pytest --quiet -m stress -n 2
+
+bench: $(INSTALLED)
+	@$(VENV) tests/bench_aulib.py
+
+clean:
+	rm -rf runs/$(PROFILE) .pytest_cache .ruff_cache .hypothesis
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+# The mark holds the checkout's path, so one that was moved or copied installs anew.
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
+$(INSTALLED): pyproject.toml constraints.txt
+	@python="$(PYTHON)"; set -e; rm -f $@; \
+	"$$python" -c '$(NEW_ENOUGH)' 2>/dev/null || { \
+		echo "make: Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; \
+		exit 1; }; \
+	$(VENV) -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || \
+		"$$python" -m venv --clear .venv; \
+	echo "Installing torch and the rest of pyproject.toml into .venv: minutes, 6 GB"; \
+	$(VENV) -m pip install --quiet --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[test]"; \
+	echo "$(CURDIR)" > $@

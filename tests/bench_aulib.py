@@ -1,0 +1,130 @@
+"""`make bench`: how long the parts take, each beside a plain way to the same end.
+
+Times depend on the machine; the ratio of two in one run much less. Nothing is asserted.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from aulib import AU_NAMES, AUS
+from aulib.bp4d import read_frames
+from aulib.icc import icc_3_1
+from aulib.sampler import MultinomialSampler, sampling_weights
+from aulib.standin.face import make_identity, render_face
+
+FRAMES = 75_586  # of BP4D's training set, by its publishers' count (unverified)
+
+
+def seconds(function: Callable[[], object], least: float = 0.5) -> float:
+    """The shortest of the calls that fit in `least` seconds, two at least."""
+    times = []
+    while len(times) < 2 or sum(times) < least:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def weights_by_definition(intensities: np.ndarray) -> np.ndarray:
+    """Eq. 1 and 2 letter by letter: every frame counts all frames, M² comparisons."""
+    weights = [
+        np.prod(1 - (intensities == frame).mean(axis=0)) for frame in intensities
+    ]
+    return np.array(weights)
+
+
+def icc_closed_form(ratings: np.ndarray) -> float:
+    """ICC(3,1) of two judges: 2 cov / (var + var)."""
+    covariance = np.cov(ratings.T)
+    return 2 * covariance[0, 1] / np.trace(covariance)
+
+
+def write_tree(root: Path, sequences: int, length: int) -> None:
+    """A tree of `sequences` sequences of `length` tiny pictures."""
+    Image.new("RGB", (8, 8)).save(root / "face.jpg")
+    picture = (root / "face.jpg").read_bytes()
+    (root / "face.jpg").unlink()
+    for number in range(1, sequences + 1):
+        folder = root / "BP4D-training" / f"F{number:03d}" / "T1"
+        folder.mkdir(parents=True)
+        for frame in range(1, length + 1):
+            (folder / f"{frame}.jpg").write_bytes(picture)
+        for name in AU_NAMES:
+            codes = root / "AU Intensity Codes3.0" / name
+            codes.mkdir(parents=True, exist_ok=True)
+            rows = "".join(f"{frame},{frame % 6}\n" for frame in range(1, length + 1))
+            (codes / f"F{number:03d}_T1_{name}.csv").write_text(rows)
+
+
+def read_plainly(root: Path) -> None:
+    """The same files with pandas and pillow, nothing checked but that they open."""
+    for path in sorted(root.rglob("*.csv")):
+        pd.read_csv(path, header=None)
+    for path in sorted(root.rglob("*.jpg")):
+        Image.open(path).close()
+
+
+def main() -> None:
+    generator = np.random.default_rng(0)
+    rows = []
+
+    def compare(what: str, ours: Callable, plain_way: str, plain: Callable) -> None:
+        rows.append((what, seconds(ours), plain_way, seconds(plain)))
+
+    few = generator.integers(0, 6, (1_000, 5))
+    compare(
+        f"sampling weights, {len(few):,} frames",
+        lambda: sampling_weights(few),
+        "Eq. 1, 2 by the letter",
+        lambda: weights_by_definition(few),
+    )
+    weights = sampling_weights(generator.integers(0, 6, (FRAMES, 5)))
+    sampler, tensor = MultinomialSampler(weights), torch.from_numpy(weights)
+    compare(
+        f"draws of an epoch, {FRAMES:,} frames",
+        sampler.draws,
+        "torch.multinomial",
+        lambda: torch.multinomial(tensor, FRAMES, replacement=True),
+    )
+    ratings = generator.integers(0, 6, (FRAMES, 2)).astype(float)
+    compare(
+        f"ICC(3,1), {FRAMES:,} frames",
+        lambda: icc_3_1(ratings),
+        "2 cov / (var + var)",
+        lambda: icc_closed_form(ratings),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_tree(root, sequences=8, length=446)
+        compare(
+            "reading, 8 sequences of 446",
+            lambda: read_frames(root),
+            "pandas and pillow, unchecked",
+            lambda: read_plainly(root),
+        )
+    identity = make_identity(np.random.default_rng(1), female=True)
+    levels = [2.0] * len(AUS)
+    chance = np.random.default_rng(2)
+    compare(
+        "a face of 348 x 260 pixels",
+        lambda: render_face(identity, levels, {}, 348, 260, chance),
+        "of a quarter of the pixels",
+        lambda: render_face(identity, levels, {}, 174, 130, chance),
+    )
+    print(f"{'what':<36}{'ms':>9}   {'beside':<30}{'ms':>9}{'ratio':>10}")
+    for what, ours, plain_way, plain in rows:
+        print(
+            f"{what:<36}{1e3 * ours:>9.2f}   {plain_way:<30}{1e3 * plain:>9.2f}"
+            f"{plain / ours:>10.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
