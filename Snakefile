@@ -7,6 +7,7 @@
 #   snakemake --cores all --config profile=bp4d  the real data
 #   snakemake -n                                 what would run, and why
 #   snakemake --cores all pretrain               the stand-in's pre-trained weights
+import shlex
 import sys
 
 from aulib.notebook import ROOT, load_profile
@@ -17,7 +18,7 @@ RUN = f"runs/{NAME}"
 TREE = PROFILE["data_root"]
 # A made tree is complete when its parameters are written; a real one is just there.
 DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
-PYTHON = sys.executable
+PYTHON = shlex.quote(sys.executable)
 NOTEBOOK = f"{PYTHON} -m aulib.notebook"
 PRETRAINED = f"{RUN}/pretrained/standin_vgg16.pt"
 

@@ -49,7 +49,7 @@ SEARCHED = (348, 327, 308)  # pixels of the longer side, a third of dlib's step 
 WINDOW_TO_FACE = (0.04, -0.06, 0.96, 1.12)
 """The face's box in dlib's square window (0, 0, 1, 1), which ends just above the brows
 and near the tip of the chin: a little narrower, as a face is, and with all of the chin.
-A choice: Faster R-CNN boxes faces, taller than wide, and a square has no room to move."""
+A choice: Faster R-CNN boxes faces, taller than wide; a square has no room to move."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in 0..1
 

@@ -101,9 +101,7 @@ def _load(model: VGG, state: dict[str, torch.Tensor], source: str | Path) -> Non
             raise ValueError(
                 f"{source}: {key} is {tuple(value.shape)}, this network has {wanted}"
             )
-    missing = [
-        k for k in expected if k.startswith("features.") and k not in state
-    ]
+    missing = [k for k in expected if k.startswith("features.") and k not in state]
     if missing:
         raise ValueError(f"{source}: {missing[0]} is missing: not weights of VGG16")
     model.load_state_dict(state, strict=False)

@@ -222,7 +222,9 @@ def train(
         metrics = checkpoint["metrics"]
 
     steps = -(-len(training_rows) // batch_size)
-    bar = tqdm(total=epochs * steps, desc=f"{model} {seed}", initial=len(metrics) * steps)
+    bar = tqdm(
+        total=epochs * steps, desc=f"{model} {seed}", initial=len(metrics) * steps
+    )
     for epoch in range(len(metrics) + 1, epochs + 1):
         rate = learning_rate_at(epoch, learning_rate, learning_rate_step)
         for group in optimizer.param_groups:

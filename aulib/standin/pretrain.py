@@ -60,7 +60,12 @@ def person(
         pose = generator.normal(0, HEAD_TURN, 3) * [1, 0.6, 0.4]
         motion = np.concatenate([amount, gaze, pose])
         image = render_face(
-            identity, aus, dict(zip(MOTIONS, motion, strict=True)), height, width, generator
+            identity,
+            aus,
+            dict(zip(MOTIONS, motion, strict=True)),
+            height,
+            width,
+            generator,
         )
         boxes = detect_faces(image)
         if len(boxes) == 1:
