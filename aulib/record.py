@@ -19,7 +19,7 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".csv")
 
 
 def training_copies(name: str) -> dict[Path, Path]:
-    """Source → target of the trainings' recorded files."""
+    """Source → target of what is recorded: the trainings, the training labels."""
     profile = load_profile(name)
     copies = {}
     for model in profile["models"]:
@@ -28,6 +28,8 @@ def training_copies(name: str) -> dict[Path, Path]:
             for file in TRAINING_FILES:
                 target = ROOT / "data" / "recorded" / name / run / file
                 copies[run_directory(name) / run / file] = target
+    correlations = run_directory(name) / "clean" / "training_correlations.csv"
+    copies[correlations] = ROOT / "data" / "recorded" / name / correlations.name
     return copies
 
 

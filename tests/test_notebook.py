@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import nbformat
-import papermill
 import pandas as pd
+import papermill
 import pytest
 import yaml
 
