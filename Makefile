@@ -7,7 +7,7 @@
 ##   make lab         JupyterLab on the notebooks
 ##                    seconds; gives an address for the browser
 ##   make figures     Table II and the figures from the recorded outputs in data/
-##                    1 min; gives runs/standin/notebooks/04_… and 05_…, runs/standin/figures
+##                    1 min; gives runs/standin/recorded, runs/standin/table_2 and figures
 ##   make doctor      what is there and what is missing; installs nothing
 ##                    seconds; gives a table and the next command to type
 ##   make pretrain    the weights that stand in for ImageNet, made again
@@ -40,6 +40,8 @@ GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gp
 GRAPH = $(LOCK) $(VENV) -m snakemake --cores all $(GPU) --nolock --rerun-incomplete \
 	--quiet host reason --config profile=$(PROFILE)
 NOTEBOOK = $(VENV) -m aulib.notebook
+# Two tests at a time, of one thread each, and no progress bars for nbval to compare.
+PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
 
 # Other packages on the caller's path are none of ours.
 unexport PYTHONPATH PYTHONHOME
@@ -50,20 +52,22 @@ all: $(INSTALLED)
 	@mkdir -p runs
 	@$(GRAPH) || $(BUSY)
 
+# Notebook 01 makes what the others read; 03 takes longest, so it starts first.
 test: $(INSTALLED)
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
-	@OMP_NUM_THREADS=1 $(VENV) -m pytest --quiet -n 2
 	@$(VENV) -m aulib.standin standin
-	@TQDM_DISABLE=1 $(VENV) -m pytest --quiet --nbval notebooks
-	@$(VENV) -m pytest --quiet -m "made or graph"
+	@$(PYTEST) --nbval notebooks/01*.ipynb
+	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --nbval \
+		notebooks/03*.ipynb notebooks/02*.ipynb notebooks/04*.ipynb notebooks/05*.ipynb tests
+	@$(PYTEST) -n 2 --dist loadfile -m "made or graph"
 
 lab: $(INSTALLED)
 	@$(VENV) -m jupyterlab notebooks
 
 figures: $(INSTALLED)
 	@for name in 04_table_2 05_figures; do \
-		$(NOTEBOOK) notebooks/$$name.ipynb runs/$(PROFILE)/notebooks/$$name.ipynb \
+		$(NOTEBOOK) notebooks/$$name.ipynb runs/$(PROFILE)/recorded/$$name.ipynb \
 			-p profile $(PROFILE) || exit 1; \
 	done
 

@@ -11,6 +11,7 @@ features survive) it replaces the last dropout of VGG16. The latter is done here
 """
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
@@ -77,7 +78,15 @@ def _read(weights: str | Path, width: float) -> dict[str, torch.Tensor]:
     if weights != "imagenet":
         if not Path(weights).is_file():
             raise FileNotFoundError(f"{weights}: no such file of weights")
-        return torch.load(weights, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, UnpicklingError) as error:
+            raise ValueError(f"{weights}: damaged, or no file of weights") from error
+        if not isinstance(state, dict) or not all(
+            isinstance(value, torch.Tensor) for value in state.values()
+        ):
+            raise ValueError(f"{weights}: holds no state dictionary")
+        return state
     if width != 1.0:
         raise ValueError(f"ImageNet weights are of width 1, this network's is {width}")
     weight_file = VGG16_Weights.IMAGENET1K_V1

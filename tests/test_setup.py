@@ -156,6 +156,7 @@ def test_what_is_imported_is_a_dependency(folders, lines):
     used = set().union(*(imports(code_of(path)) for path in paths))
     used -= set(sys.stdlib_module_names) | {"aulib"}
     owners = packages_distributions()
+    owners["dlib"] = ["dlib-bin"]  # whose own list names its extension module only
     known = {normalised(Requirement(line).name) for line in lines}
     if folders == ["tests"]:
         known.add("packaging")  # pytest's own

@@ -1,0 +1,287 @@
+"""The two VGG16s against torchvision's, and the weights that they start from."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import VGG16_Weights, vgg16
+
+from aulib.model import build_model, features
+
+IMAGENET_FILE = Path(VGG16_Weights.IMAGENET1K_V1.url).name
+NARROW = 1 / 8
+
+
+@pytest.fixture(scope="module")
+def shapes() -> dict[str, torch.Size]:
+    """Names and shapes of torchvision's VGG16, without its 138 million numbers."""
+    with torch.device("meta"):
+        return {name: value.shape for name, value in vgg16().state_dict().items()}
+
+
+def marked(shapes: dict[str, torch.Size]) -> dict[str, torch.Tensor]:
+    """A state dictionary whose n-th entry is full of n; it takes no memory."""
+    return {
+        name: torch.tensor(float(n)).expand(shape)
+        for n, (name, shape) in enumerate(shapes.items())
+    }
+
+
+def narrow_state(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
+    return build_model("baseline", width=NARROW).state_dict() | changes
+
+
+def convolutions(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {key: value for key, value in state.items() if key.startswith("features.")}
+
+
+# -- the network
+
+
+@pytest.mark.parametrize("name", ["baseline", "proposed"])
+def test_is_vgg16_up_to_its_last_layer(name, shapes):
+    with torch.device("meta"):
+        model = build_model(name)
+    assert sum(p.numel() for p in model.parameters()) == 134_281_029
+    own = {key: value.shape for key, value in model.state_dict().items()}
+    assert own.pop("classifier.6.weight") == (5, 4096)
+    assert own.pop("classifier.6.bias") == (5,)
+    assert own == {k: v for k, v in shapes.items() if not k.startswith("classifier.6")}
+    with torch.device("meta"):
+        kinds = [type(module) for module in vgg16().modules()]
+    assert [type(module) for module in model.modules()] == kinds  # no layer more
+
+
+@pytest.mark.parametrize("name, last", [("baseline", 0.5), ("proposed", 0.6)])
+def test_where_dropout_sits(name, last):
+    classifier = build_model(name, width=NARROW).classifier
+    kinds = [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    assert [type(layer) for layer in classifier] == kinds
+    assert (classifier[2].p, classifier[5].p) == (0.5, last)
+
+
+def test_same_outputs_as_torchvision(shapes):
+    """With one set of weights at full width, at the least input, 32 pixels."""
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        # scaled as He et al. do, so that the signal neither dies nor explodes
+        name: torch.randn(shape, generator=generator)
+        * (2 / max(shape[1:].numel(), 1)) ** 0.5
+        if len(shape) > 1
+        else torch.randn(shape, generator=generator) * 0.1
+        for name, shape in shapes.items()
+    }
+    with torch.device("meta"):
+        ours, theirs = build_model("proposed"), vgg16()
+    theirs.load_state_dict(state, assign=True)
+    cut = {
+        f"classifier.6.{part}": state[f"classifier.6.{part}"][:5]
+        for part in ("weight", "bias")
+    }
+    ours.load_state_dict(state | cut, assign=True)
+    images = torch.randn(2, 3, 32, 32, generator=generator)
+    with torch.inference_mode():
+        expected = theirs.eval()(images)
+        outputs = ours.eval()(images)
+        assert expected.abs().mean() > 0.1
+        torch.testing.assert_close(outputs, expected[:, :5])
+        represented = features(ours, images)
+        assert represented.shape == (2, 4096)
+        torch.testing.assert_close(ours.classifier[6](represented), outputs)
+
+
+def test_output_is_linear():
+    """Section III: nothing restricts the outputs to 0..5."""
+    model = build_model("proposed", width=NARROW).eval()
+    assert isinstance(list(model.modules())[-1], nn.Linear)
+    with torch.inference_mode():
+        represented = features(model, torch.randn(4, 3, 32, 32))
+        assert represented.min() == 0  # after the ReLU
+        model.classifier[6].weight.mul_(1e6)
+        outputs = model.classifier(torch.randn(64, 512 // 8 * 49))
+    assert outputs.min() < 0 and outputs.max() > 5
+
+
+def test_features_don_t_drop():
+    model = build_model("proposed", width=NARROW).train()
+    images = torch.randn(2, 3, 32, 32)
+    model.classifier[2].eval()  # VGG16's first dropout
+    with torch.no_grad():
+        assert torch.equal(features(model, images), features(model, images))
+        assert not torch.equal(model(images), model(images))
+
+
+@pytest.mark.parametrize("width, channels", [(1 / 8, 8), (1 / 4, 16), (2.0, 128)])
+def test_width_scales_convolutions_only(width, channels):
+    with torch.device("meta"):
+        model = build_model("baseline", width=width)
+    full = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+    layers = [layer for layer in model.features if isinstance(layer, nn.Conv2d)]
+    assert [layer.out_channels for layer in layers] == [width * c for c in full]
+    assert layers[0].in_channels == 3 and layers[0].out_channels == channels
+    sizes = [layer.out_features for layer in model.classifier[::3]]
+    assert sizes == [4096, 4096, 5]
+
+
+@pytest.mark.parametrize("num_aus", [1, 7])
+def test_number_of_aus(num_aus):
+    model = build_model("baseline", num_aus=num_aus, width=NARROW)
+    assert model(torch.zeros(2, 3, 40, 48)).shape == (2, num_aus)
+
+
+def test_random_start():
+    """torchvision's own: He for convolutions, N(0, .01) for linear layers, bias 0."""
+    torch.manual_seed(1)
+    model = build_model("baseline", width=NARROW)
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            expected = (2 / (layer.out_channels * 9)) ** 0.5
+        elif isinstance(layer, nn.Linear):
+            expected = 0.01
+        else:
+            continue
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.15)
+        assert not layer.bias.any()
+    torch.manual_seed(1)
+    again = build_model("baseline", width=NARROW).state_dict()
+    assert all(torch.equal(again[k], v) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"name": "propsed"}, "'propsed' is unknown"),
+        ({"name": "baseline", "width": 0.3}, "width 0.3"),
+        ({"name": "baseline", "width": 0.0}, "width 0.0"),
+        ({"name": "baseline", "width": -1.0}, "width -1.0"),
+        ({"name": "baseline", "width": 1 / 128}, "part of a channel"),
+        ({"name": "baseline", "width": 0.5, "weights": "imagenet"}, "width 1"),
+    ],
+)
+def test_a_network_that_is_none(arguments, message):
+    with torch.device("meta"), pytest.raises(ValueError, match=message):
+        build_model(**arguments)
+
+
+# -- ImageNet's weights
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Whoever asks the network gets what an unplugged machine gets."""
+
+    def unplugged(*args, **kwargs):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setattr("urllib.request.urlopen", unplugged)
+    monkeypatch.setattr("torch.hub.urlopen", unplugged)
+
+
+@pytest.fixture
+def checkpoints(monkeypatch, tmp_path) -> Path:
+    """An empty directory of downloaded weights."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub._hub_dir", None)
+    directory = tmp_path / "hub" / "checkpoints"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def test_imagenet_when_asked_for(shapes, checkpoints, no_network):
+    """All but the last layer, which starts from N(0, .01)."""
+    torch.save(marked(shapes), checkpoints / IMAGENET_FILE)
+    state = build_model("proposed", weights="imagenet").state_dict()
+    for n, name in enumerate(shapes):
+        if not name.startswith("classifier.6."):
+            assert state[name].min() == state[name].max() == n, name
+    last = state["classifier.6.weight"]
+    assert last.shape == (5, 4096)
+    assert last.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not state["classifier.6.bias"].any()
+
+
+def test_imagenet_only_when_asked_for(monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("weights were fetched")
+
+    monkeypatch.setattr(VGG16_Weights, "get_state_dict", never)
+    for name in ("baseline", "proposed"):
+        build_model(name, width=NARROW)
+
+
+def test_a_missing_download_says_what_to_do(checkpoints, no_network):
+    """Never a silent random start."""
+    with torch.device("meta"), pytest.raises(RuntimeError) as error:
+        build_model("proposed", weights="imagenet")
+    message = str(error.value)
+    assert str(checkpoints / IMAGENET_FILE) in message
+    assert VGG16_Weights.IMAGENET1K_V1.url in message
+    assert "Name or service not known" in message
+    assert "\n" not in message
+
+
+# -- weights from a file
+
+
+def test_convolutions_from_a_file(tmp_path):
+    state = convolutions(narrow_state())
+    torch.save(state, tmp_path / "start.pt")
+    torch.manual_seed(7)
+    fresh = build_model("proposed", width=NARROW).state_dict()
+    torch.manual_seed(7)
+    loaded = build_model("proposed", weights=tmp_path / "start.pt", width=NARROW)
+    for key, value in loaded.state_dict().items():
+        assert torch.equal(value, state.get(key, fresh[key])), key
+
+
+def test_hidden_layers_from_a_file_but_never_the_last(tmp_path):
+    state = narrow_state(**{"classifier.6.weight": torch.ones(1000, 4096)})
+    torch.save(state, tmp_path / "all.pt")
+    path = str(tmp_path / "all.pt")  # a str will do too
+    loaded = build_model("baseline", weights=path, width=NARROW).state_dict()
+    for key in loaded:
+        if not key.startswith("classifier.6."):
+            assert torch.equal(loaded[key], state[key]), key
+    assert loaded["classifier.6.weight"].abs().max() < 0.1
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.pt: no such file"):
+        build_model("proposed", weights=tmp_path / "none.pt", width=NARROW)
+
+
+@pytest.mark.parametrize(
+    "state, message",
+    [
+        ({"conv1.weight": torch.ones(64, 3, 7, 7)}, "conv1.weight is .* has nothing"),
+        ({"features.0.bias": torch.ones(8)}, "features.0.weight is missing"),
+        ({}, "features.0.weight is missing"),
+        ({"network": {"features.0.weight": torch.ones(1)}}, "no state dictionary"),
+        ([1, 2], "no state dictionary"),
+    ],
+)
+def test_a_foreign_file(state, message, tmp_path):
+    torch.save(state, tmp_path / "foreign.pt")
+    with pytest.raises(ValueError, match=rf"foreign\.pt: .*{message}"):
+        build_model("proposed", weights=tmp_path / "foreign.pt", width=NARROW)
+
+
+def test_a_shape_that_does_not_fit(tmp_path):
+    state = narrow_state(**{"features.2.weight": torch.ones(16, 8, 3, 3)})
+    torch.save(convolutions(state), tmp_path / "wide.pt")
+    message = r"features\.2\.weight is \(16, 8, 3, 3\), .* has \(8, 8, 3, 3\)"
+    with pytest.raises(ValueError, match=message):
+        build_model("proposed", weights=tmp_path / "wide.pt", width=NARROW)
+
+
+def test_a_damaged_file(tmp_path):
+    path = tmp_path / "damaged.pt"
+    torch.save(convolutions(narrow_state()), path)
+    whole = path.read_bytes()
+    for content in (b"", b"<html>404</html>", whole[:99], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"damaged\.pt: damaged") as error:
+            build_model("proposed", weights=path, width=NARROW)
+        assert "\n" not in str(error.value)
