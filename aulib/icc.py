@@ -26,7 +26,7 @@ def icc_3_1(ratings: np.ndarray) -> float:
         ratings: array (n, k), n >= 2 targets by k >= 2 judges.
 
     Returns:
-        The coefficient; 0 where all judges are constant, which leaves 0/0.
+        The coefficient; exactly 0 where fewer than two judges vary, 0/0 included.
 
     Raises:
         ValueError: fewer than two targets or judges, or a value that is not finite.
@@ -38,6 +38,8 @@ def icc_3_1(ratings: np.ndarray) -> float:
         raise ValueError("ratings hold NaN or infinity")
     n, k = ratings.shape
     ratings = ratings - ratings[0]  # exact zeros for constant judges
+    if np.count_nonzero(ratings.any(axis=0)) < 2:
+        return 0.0
     mean = ratings.mean()
     targets = ratings.mean(axis=1, keepdims=True)
     judges = ratings.mean(axis=0, keepdims=True)

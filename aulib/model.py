@@ -53,6 +53,7 @@ def build_model(
     channels = [c if c == "M" else c * width for c in cfgs["D"]]
     if any(c != "M" and (c < 1 or c != int(c)) for c in channels):
         raise ValueError(f"width {width} leaves a part of a channel: choose 1/2, 1/4 …")
+    state = None if weights is None else _read(weights, width)
     model = VGG(make_layers([c if c == "M" else int(c) for c in channels]))
     model.classifier[0] = nn.Linear(int(channels[-2]) * 7 * 7, 4096)
     model.classifier[5] = nn.Dropout(DROPOUT[name])
@@ -60,8 +61,8 @@ def build_model(
     for layer in (model.classifier[0], model.classifier[6]):  # as torchvision's others
         nn.init.normal_(layer.weight, 0, 0.01)
         nn.init.zeros_(layer.bias)
-    if weights is not None:
-        _load(model, _read(weights, width), weights)
+    if state is not None:
+        _load(model, state, weights)
     return model
 
 

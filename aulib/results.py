@@ -35,7 +35,8 @@ def read_runs(profile: str, source: str) -> dict[tuple[str, int], pd.DataFrame]:
         or 9) and the unrounded output_AU06 … output_AU17.
 
     Raises:
-        ValueError: `source` is neither of the two.
+        ValueError: `source` is neither of the two; a file is damaged, or lacks a
+            column.
         FileNotFoundError: a run of the profile's models and seeds is missing.
     """
     if source not in ("recorded", "runs"):
@@ -49,8 +50,20 @@ def read_runs(profile: str, source: str) -> dict[tuple[str, int], pd.DataFrame]:
             path = directory / f"{model}_{seed}" / "outputs.parquet"
             if not path.is_file():
                 raise FileNotFoundError(_advice(path, profile, source))
-            runs[model, seed] = pd.read_parquet(path)
+            runs[model, seed] = _read(path)
     return runs
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        outputs = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{path}: damaged ({reason}); train that run again") from error
+    for column in ("epoch", "subject", "task", "frame", *AU_NAMES, *OUTPUT_NAMES):
+        if column not in outputs:
+            raise ValueError(f"{path}: has no column {column!r}; train that run again")
+    return outputs
 
 
 def _advice(path: Path, profile: str, source: str) -> str:
@@ -96,7 +109,7 @@ def best_run(runs_scores: dict[int, pd.DataFrame]) -> int:
     return max(runs_scores, key=lambda seed: runs_scores[seed]["mean"].max())
 
 
-def aggregates(runs_scores: dict[int, pd.DataFrame]) -> pd.DataFrame:
+def aggregates(runs_scores: dict[int, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Four ways to sum up several runs of one model.
 
     Per AU the scores are those of the epochs chosen by the mean, never the best of
@@ -106,24 +119,29 @@ def aggregates(runs_scores: dict[int, pd.DataFrame]) -> pd.DataFrame:
         runs_scores: seed → `epoch_scores` of that run.
 
     Returns:
-        float table, one row for each aggregate, columns AU06 … AU17, mean and spread:
-        the standard deviation over runs (divisor n − 1) of the mean, NaN for one run.
+        "score" and "spread", two float tables of one row for each aggregate and
+        columns AU06 … AU17 and mean. The spread is the standard deviation over runs
+        (divisor n − 1); NaN for one run, so always for the best of them.
     """
-    best = [scores.loc[best_epoch(scores)] for scores in runs_scores.values()]
-    ordered = [
-        scores.sort_values("mean", ascending=False, kind="stable").head(BEST).mean()
-        for scores in runs_scores.values()
-    ]
-    last = [scores.iloc[-1] for scores in runs_scores.values()]
-    rows = {
-        "best epoch of the best run": max(best, key=lambda row: row["mean"]),
-        "best epoch, mean over runs": pd.DataFrame(best).mean(),
-        "five best epochs, mean over runs": pd.DataFrame(ordered).mean(),
-        "last epoch, mean over runs": pd.DataFrame(last).mean(),
+    best = pd.DataFrame(
+        {seed: table.loc[best_epoch(table)] for seed, table in runs_scores.items()}
+    )
+    five = pd.DataFrame(
+        {
+            seed: table.sort_values("mean", ascending=False, kind="stable")
+            .head(BEST)
+            .mean()
+            for seed, table in runs_scores.items()
+        }
+    )
+    last = pd.DataFrame({seed: table.iloc[-1] for seed, table in runs_scores.items()})
+    chosen = {
+        "best epoch of the best run": best[[best_run(runs_scores)]],
+        "best epoch, mean over runs": best,
+        "five best epochs, mean over runs": five,
+        "last epoch, mean over runs": last,
     }
-    table = pd.DataFrame(rows).T[COLUMNS]
-    table["spread"] = [
-        pd.DataFrame(chosen)["mean"].std() for chosen in (best, best, ordered, last)
-    ]
-    table.iloc[0, -1] = np.nan  # one run has no spread
-    return table
+    return {
+        "score": pd.DataFrame({k: v.mean(axis=1) for k, v in chosen.items()}).T,
+        "spread": pd.DataFrame({k: v.std(axis=1) for k, v in chosen.items()}).T,
+    }

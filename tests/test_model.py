@@ -29,12 +29,32 @@ def marked(shapes: dict[str, torch.Size]) -> dict[str, torch.Tensor]:
     }
 
 
-def narrow_state(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
-    return build_model("baseline", width=NARROW).state_dict() | changes
+@pytest.fixture(scope="module")
+def narrow() -> dict[str, torch.Tensor]:
+    """Random weights for a network of an eighth of the channels, but its last layer."""
+    generator = torch.Generator().manual_seed(2)
+    return {
+        key: torch.randn(value.shape, generator=generator)
+        for key, value in shape_of("baseline", width=NARROW).state_dict().items()
+        if not key.startswith("classifier.6.")
+    }
 
 
 def convolutions(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {key: value for key, value in state.items() if key.startswith("features.")}
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    """A narrow proposed network as it starts without weights; not to be changed."""
+    torch.manual_seed(1)
+    return build_model("proposed", width=NARROW)
+
+
+def shape_of(*args, **kwargs) -> nn.Module:
+    """The network without its numbers, in milliseconds instead of seconds."""
+    with torch.device("meta"):
+        return build_model(*args, **kwargs)
 
 
 # -- the network
@@ -42,8 +62,7 @@ def convolutions(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("name", ["baseline", "proposed"])
 def test_is_vgg16_up_to_its_last_layer(name, shapes):
-    with torch.device("meta"):
-        model = build_model(name)
+    model = shape_of(name)
     assert sum(p.numel() for p in model.parameters()) == 134_281_029
     own = {key: value.shape for key, value in model.state_dict().items()}
     assert own.pop("classifier.6.weight") == (5, 4096)
@@ -56,7 +75,7 @@ def test_is_vgg16_up_to_its_last_layer(name, shapes):
 
 @pytest.mark.parametrize("name, last", [("baseline", 0.5), ("proposed", 0.6)])
 def test_where_dropout_sits(name, last):
-    classifier = build_model(name, width=NARROW).classifier
+    classifier = shape_of(name, width=NARROW).classifier
     kinds = [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
     assert [type(layer) for layer in classifier] == kinds
     assert (classifier[2].p, classifier[5].p) == (0.5, last)
@@ -92,31 +111,31 @@ def test_same_outputs_as_torchvision(shapes):
         torch.testing.assert_close(ours.classifier[6](represented), outputs)
 
 
-def test_output_is_linear():
+def test_output_is_linear(network):
     """Section III: nothing restricts the outputs to 0..5."""
-    model = build_model("proposed", width=NARROW).eval()
-    assert isinstance(list(model.modules())[-1], nn.Linear)
+    assert isinstance(list(network.modules())[-1], nn.Linear)
+    represented = torch.randn(64, 4096, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
-        represented = features(model, torch.randn(4, 3, 32, 32))
-        assert represented.min() == 0  # after the ReLU
-        model.classifier[6].weight.mul_(1e6)
-        outputs = model.classifier(torch.randn(64, 512 // 8 * 49))
+        outputs = network.classifier[6](represented * 100)
     assert outputs.min() < 0 and outputs.max() > 5
 
 
-def test_features_don_t_drop():
-    model = build_model("proposed", width=NARROW).train()
-    images = torch.randn(2, 3, 32, 32)
-    model.classifier[2].eval()  # VGG16's first dropout
-    with torch.no_grad():
-        assert torch.equal(features(model, images), features(model, images))
-        assert not torch.equal(model(images), model(images))
+def test_features_are_those_that_the_last_dropout_gets(network):
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
+    network.train()
+    network.classifier[2].eval()  # VGG16's first dropout belongs to the features
+    with torch.inference_mode():
+        first, again = features(network, images), features(network, images)
+        assert torch.equal(first, again)
+        assert first.min() == 0  # after the ReLU
+        assert not torch.equal(network(images), network(images))
+        network.eval()
+        torch.testing.assert_close(network.classifier[6](first), network(images))
 
 
 @pytest.mark.parametrize("width, channels", [(1 / 8, 8), (1 / 4, 16), (2.0, 128)])
 def test_width_scales_convolutions_only(width, channels):
-    with torch.device("meta"):
-        model = build_model("baseline", width=width)
+    model = shape_of("baseline", width=width)
     full = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
     layers = [layer for layer in model.features if isinstance(layer, nn.Conv2d)]
     assert [layer.out_channels for layer in layers] == [width * c for c in full]
@@ -127,15 +146,14 @@ def test_width_scales_convolutions_only(width, channels):
 
 @pytest.mark.parametrize("num_aus", [1, 7])
 def test_number_of_aus(num_aus):
-    model = build_model("baseline", num_aus=num_aus, width=NARROW)
-    assert model(torch.zeros(2, 3, 40, 48)).shape == (2, num_aus)
+    model = shape_of("baseline", num_aus=num_aus, width=NARROW)
+    images = torch.zeros(2, 3, 40, 48, device="meta")
+    assert model(images).shape == (2, num_aus)
 
 
-def test_random_start():
+def test_random_start(network):
     """torchvision's own: He for convolutions, N(0, .01) for linear layers, bias 0."""
-    torch.manual_seed(1)
-    model = build_model("baseline", width=NARROW)
-    for layer in model.modules():
+    for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             expected = (2 / (layer.out_channels * 9)) ** 0.5
         elif isinstance(layer, nn.Linear):
@@ -144,9 +162,6 @@ def test_random_start():
             continue
         assert layer.weight.std().item() == pytest.approx(expected, rel=0.15)
         assert not layer.bias.any()
-    torch.manual_seed(1)
-    again = build_model("baseline", width=NARROW).state_dict()
-    assert all(torch.equal(again[k], v) for k, v in model.state_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -161,8 +176,8 @@ def test_random_start():
     ],
 )
 def test_a_network_that_is_none(arguments, message):
-    with torch.device("meta"), pytest.raises(ValueError, match=message):
-        build_model(**arguments)
+    with pytest.raises(ValueError, match=message):
+        shape_of(**arguments)
 
 
 # -- ImageNet's weights
@@ -208,13 +223,13 @@ def test_imagenet_only_when_asked_for(monkeypatch):
 
     monkeypatch.setattr(VGG16_Weights, "get_state_dict", never)
     for name in ("baseline", "proposed"):
-        build_model(name, width=NARROW)
+        shape_of(name)
 
 
 def test_a_missing_download_says_what_to_do(checkpoints, no_network):
     """Never a silent random start."""
-    with torch.device("meta"), pytest.raises(RuntimeError) as error:
-        build_model("proposed", weights="imagenet")
+    with pytest.raises(RuntimeError) as error:
+        shape_of("proposed", weights="imagenet")
     message = str(error.value)
     assert str(checkpoints / IMAGENET_FILE) in message
     assert VGG16_Weights.IMAGENET1K_V1.url in message
@@ -225,31 +240,23 @@ def test_a_missing_download_says_what_to_do(checkpoints, no_network):
 # -- weights from a file
 
 
-def test_convolutions_from_a_file(tmp_path):
-    state = convolutions(narrow_state())
-    torch.save(state, tmp_path / "start.pt")
-    torch.manual_seed(7)
-    fresh = build_model("proposed", width=NARROW).state_dict()
-    torch.manual_seed(7)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_weights_from_a_file(narrow, hidden, tmp_path):
+    """Convolutions, the two hidden layers if they are there, never the last layer."""
+    state = narrow if hidden else convolutions(narrow)
+    last = {"classifier.6.weight": torch.ones(1000, 4096)}
+    torch.save(state | last, tmp_path / "start.pt")
     loaded = build_model("proposed", weights=tmp_path / "start.pt", width=NARROW)
     for key, value in loaded.state_dict().items():
-        assert torch.equal(value, state.get(key, fresh[key])), key
-
-
-def test_hidden_layers_from_a_file_but_never_the_last(tmp_path):
-    state = narrow_state(**{"classifier.6.weight": torch.ones(1000, 4096)})
-    torch.save(state, tmp_path / "all.pt")
-    path = str(tmp_path / "all.pt")  # a str will do too
-    loaded = build_model("baseline", weights=path, width=NARROW).state_dict()
-    for key in loaded:
-        if not key.startswith("classifier.6."):
-            assert torch.equal(loaded[key], state[key]), key
-    assert loaded["classifier.6.weight"].abs().max() < 0.1
+        if key in state:
+            assert torch.equal(value, state[key]), key
+        else:  # N(0, .01) or a bias of 0
+            assert value.abs().max() < 0.1, key
 
 
 def test_no_such_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pt: no such file"):
-        build_model("proposed", weights=tmp_path / "none.pt", width=NARROW)
+        shape_of("proposed", weights=tmp_path / "none.pt", width=NARROW)
 
 
 @pytest.mark.parametrize(
@@ -263,25 +270,26 @@ def test_no_such_file(tmp_path):
     ],
 )
 def test_a_foreign_file(state, message, tmp_path):
-    torch.save(state, tmp_path / "foreign.pt")
+    path = str(tmp_path / "foreign.pt")  # a str will do too
+    torch.save(state, path)
     with pytest.raises(ValueError, match=rf"foreign\.pt: .*{message}"):
-        build_model("proposed", weights=tmp_path / "foreign.pt", width=NARROW)
+        shape_of("proposed", weights=path, width=NARROW)
 
 
-def test_a_shape_that_does_not_fit(tmp_path):
-    state = narrow_state(**{"features.2.weight": torch.ones(16, 8, 3, 3)})
-    torch.save(convolutions(state), tmp_path / "wide.pt")
+def test_a_shape_that_does_not_fit(narrow, tmp_path):
+    wide = {"features.2.weight": torch.ones(16, 8, 3, 3)}
+    torch.save(convolutions(narrow) | wide, tmp_path / "wide.pt")
     message = r"features\.2\.weight is \(16, 8, 3, 3\), .* has \(8, 8, 3, 3\)"
     with pytest.raises(ValueError, match=message):
-        build_model("proposed", weights=tmp_path / "wide.pt", width=NARROW)
+        shape_of("proposed", weights=tmp_path / "wide.pt", width=NARROW)
 
 
-def test_a_damaged_file(tmp_path):
+def test_a_damaged_file(narrow, tmp_path):
     path = tmp_path / "damaged.pt"
-    torch.save(convolutions(narrow_state()), path)
+    torch.save(convolutions(narrow), path)
     whole = path.read_bytes()
     for content in (b"", b"<html>404</html>", whole[:99], whole[: len(whole) // 2]):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"damaged\.pt: damaged") as error:
-            build_model("proposed", weights=path, width=NARROW)
+            shape_of("proposed", weights=path, width=NARROW)
         assert "\n" not in str(error.value)
