@@ -188,6 +188,8 @@ def execute(source: Path, target: Path, parameters: dict[str, object]) -> None:
         progress_bar=False,
         stderr_file=sys.stderr,
         autosave_cell_every=0,
+        # ipykernel warns at each start that it talks without encryption, to itself
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     normalised = json.dumps(
         normalise(json.loads(failed.read_text())), indent=1, ensure_ascii=False

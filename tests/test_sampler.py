@@ -1,6 +1,5 @@
 """Eq. 1 and 2 by hand, and draws that follow them."""
 
-import time
 from fractions import Fraction
 from math import prod
 
@@ -196,7 +195,6 @@ def test_one_level_everywhere_is_an_error_that_says_so():
 
 def test_twenty_million_frames():
     """`torch.multinomial` stops at 2^24 = 16,777,216."""
-    start = time.perf_counter()
     size = 20_000_000
     generator = np.random.default_rng(6)
     levels = generator.integers(0, 6, (size, 2), dtype=np.int8)
@@ -211,4 +209,3 @@ def test_twenty_million_frames():
     expected = weights.reshape(20, -1).sum(axis=1)
     expected *= len(drawn) / expected.sum()
     assert stats.chisquare(counts, expected).pvalue > 0.001
-    assert time.perf_counter() - start < 60  # some 3 s on a quiet machine
