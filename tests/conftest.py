@@ -3,10 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from aulib import AU_NAMES
 from aulib.faces import CropStore, write_crops
+
+# Machines that are shared are slow at times: no example fails for its duration.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def test_agrees_with_pingouin_on_the_tables(ratings):
     assert icc_3_1(ratings) == pytest.approx(by_pingouin(ratings), abs=1e-10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.tuples(st.integers(5, 40), st.integers(2, 5)),

@@ -69,6 +69,7 @@ def test_every_dependency_has_an_exact_version_that_it_allows(line):
     assert requirement.specifier.contains(PINS[normalised(requirement.name)])
 
 
+@made_by_make
 def test_all_that_a_dependency_needs_is_pinned_too():
     names = closure([*PROJECT["dependencies"], *TEST])
     assert not {name for name in names - set(PINS) if not OF_TORCH.match(name)}

@@ -75,7 +75,7 @@ def test_change_grows_with_the_level(au, number):
     assert change[2] < 0.45 * change[-1]  # level 1 is a trace
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 4), st.floats(0, 4.9), st.integers(0, 99))
 def test_intensity_is_continuous(au, intensity, number):
     identity = person(number)
@@ -131,7 +131,7 @@ amounts = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     intensities, amounts, st.integers(40, 120), st.integers(40, 120), st.integers(0, 99)
 )
