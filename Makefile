@@ -43,6 +43,8 @@ NOTEBOOK = $(VENV) -m aulib.notebook
 # Two tests at a time, of one thread each, and no progress bars for nbval to compare.
 PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
 
+# A bar redrawn once a second can be watched, and leaves a log that can be read.
+export TQDM_MININTERVAL ?= 1
 # Other packages on the caller's path are none of ours.
 unexport PYTHONPATH PYTHONHOME
 

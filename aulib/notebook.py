@@ -87,7 +87,7 @@ def figure_style() -> None:
     """The one style of all figures: legible at column width, reproducible vectors."""
     mpl.rcParams.update(
         {
-            "figure.dpi": 110,
+            "figure.dpi": 100,
             "savefig.dpi": 300,
             "savefig.bbox": "tight",
             "figure.constrained_layout.use": True,
@@ -220,7 +220,8 @@ def normalise(notebook: dict) -> dict:
 
 
 def _is_progress(output: dict) -> bool:
-    return output.get("name") == "stderr" and "\r" in "".join(output["text"])
+    text = "".join(output.get("text", ""))
+    return output.get("name") == "stderr" and ("\r" in text or not text.strip())
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def with_levels(outputs: pd.DataFrame) -> pd.DataFrame:
     """The coders' levels and the estimates, NaN where the coders could not tell."""
     halves = outputs[OUTPUTS].to_numpy(np.float64) / SCALE
     estimates = np.clip(np.floor(halves + 0.5), 0, 5)
-    truth = outputs[list(AU_NAMES)].to_numpy(np.float64)
+    truth = outputs[list(AU_NAMES)].to_numpy(np.float64, copy=True)
     truth[truth == UNKNOWN] = np.nan
     estimates[np.isnan(truth)] = np.nan
     labels = pd.DataFrame(truth, columns=pd.MultiIndex.from_product([["y"], AU_NAMES]))
