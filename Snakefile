@@ -10,10 +10,18 @@
 import shlex
 import sys
 
+from snakemake.exceptions import WorkflowError
+
+from aulib.bp4d import find_layout
 from aulib.notebook import ROOT, load_profile
 
 NAME = config.get("profile", "standin")
-PROFILE = load_profile(NAME)
+try:
+    PROFILE = load_profile(NAME)
+    if not PROFILE["standin"]:
+        find_layout(ROOT / PROFILE["data_root"])
+except (OSError, ValueError) as error:  # said in a line, not in a traceback
+    raise WorkflowError(str(error)) from None
 RUN = f"runs/{NAME}"
 TREE = PROFILE["data_root"]
 # A made tree is complete when its parameters are written; a real one is just there.

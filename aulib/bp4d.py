@@ -120,7 +120,7 @@ def read_frames(root: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     layout = find_layout(root)
     sequences, quarantine = find_sequences(layout)
     columns: dict[str, list[np.ndarray]] = {}
-    bar = tqdm(sorted(sequences), desc="sequences", disable=None, leave=False)
+    bar = tqdm(sorted(sequences), desc="sequences", leave=False)
     for subject, task in bar:
         kept, problems = _read_sequence(layout, subject, task, sequences)
         for name, values in kept.items():

@@ -100,16 +100,13 @@ def _detector():
     return dlib.get_frontal_face_detector()
 
 
-def detect_boxes(
-    root: str | Path, frames: pd.DataFrame, workers: int, progress: bool = True
-) -> pd.DataFrame:
+def detect_boxes(root: str | Path, frames: pd.DataFrame, workers: int) -> pd.DataFrame:
     """Find the faces of all frames; the result is the same for any number of workers.
 
     Args:
         root: the data root.
         frames: the table of `aulib.bp4d.read_frames`.
         workers: processes; 1 uses none but this one.
-        progress: show a bar.
 
     Returns:
         One row a frame, in the same order: subject, task, frame, num_faces (int64),
@@ -118,9 +115,7 @@ def detect_boxes(
     Raises:
         ValueError: an image can't be read.
     """
-    found = _each(
-        partial(_detect, str(root)), [*frames["path"]], workers, progress, "boxes"
-    )
+    found = _each(partial(_detect, str(root)), [*frames["path"]], workers, "boxes")
     boxes = frames[KEY].reset_index(drop=True)
     boxes[["num_faces", *BOX, "score"]] = np.array(list(found)).reshape(-1, 6)
     return boxes.astype({"num_faces": np.int64})
@@ -271,7 +266,6 @@ def write_crops(
     frames: pd.DataFrame,
     size: int,
     workers: int,
-    progress: bool = True,
 ) -> None:
     """Write the crop store of the frames that are kept: whole or not at all.
 
@@ -286,7 +280,6 @@ def write_crops(
         frames: the table of frames with x0, y0, x1, y1 and `kept`.
         size: pixels of the smaller side of a crop.
         workers: processes; 1 uses none but this one.
-        progress: show a bar.
 
     Raises:
         ValueError: an image can't be read or a box is not in it; no store is left then.
@@ -296,9 +289,7 @@ def write_crops(
     (directory / "store.json").unlink(missing_ok=True)
     index = frames[frames["kept"]].reset_index(drop=True)
     tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
-    crops = _each(
-        partial(_crop, str(root), size), list(tasks), workers, progress, "crops"
-    )
+    crops = _each(partial(_crop, str(root), size), list(tasks), workers, "crops")
     digest, shapes = hashlib.sha256(), []
     with open(directory / "crops.partial", "wb") as file:
         for crop in crops:
@@ -467,15 +458,13 @@ def _crop(root: str, size: int, task: tuple[str, np.ndarray]) -> np.ndarray:
         raise ValueError(f"{root}/{path}: {error}; correct or drop it") from None
 
 
-def _each(
-    function: Callable, tasks: list, workers: int, progress: bool, name: str
-) -> Iterator:
+def _each(function: Callable, tasks: list, workers: int, name: str) -> Iterator:
     """Results of `function`, in the order of `tasks`, by so many processes.
 
     The processes start afresh, since a copy of one in which torch has threads may
     hang. Tasks are handed out in blocks, so that few results wait for the reader.
     """
-    with tqdm(total=len(tasks), desc=name, disable=not progress) as bar:
+    with tqdm(total=len(tasks), desc=name) as bar:
         if workers <= 1:
             for task in tasks:
                 yield function(task)

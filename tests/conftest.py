@@ -34,5 +34,5 @@ def store(tmp_path_factory) -> CropStore:
     frames[["x0", "y0", "x1", "y1"]] = [0.0, 0.0, 40.0, 50.0]
     frames["kept"] = True
     directory = tmp_path_factory.mktemp("crops")
-    write_crops(directory, root, frames, size=32, workers=1, progress=False)
+    write_crops(directory, root, frames, size=32, workers=1)
     return CropStore(directory)

@@ -79,8 +79,8 @@ def test_no_face_is_no_box(shape):
 
 def test_boxes_of_a_tree_are_the_same_for_any_number_of_workers(tree):
     root, frames = tree
-    one = detect_boxes(root, frames, workers=1, progress=False)
-    two = detect_boxes(root, frames, workers=2, progress=False)
+    one = detect_boxes(root, frames, workers=1)
+    two = detect_boxes(root, frames, workers=2)
     pd.testing.assert_frame_equal(one, two)
     assert list(one.columns) == BOX_COLUMNS
     assert one["frame"].tolist() == list(range(11))
@@ -93,7 +93,7 @@ def test_boxes_of_a_tree_are_the_same_for_any_number_of_workers(tree):
 
 def test_boxes_written_are_read_again(tree, tmp_path):
     root, frames = tree
-    boxes = detect_boxes(root, frames, workers=1, progress=False)
+    boxes = detect_boxes(root, frames, workers=1)
     boxes.to_csv(tmp_path / "boxes.csv", index=False)
     pd.testing.assert_frame_equal(read_boxes(tmp_path / "boxes.csv"), boxes)
 
@@ -258,7 +258,7 @@ def test_a_box_of_nothing_is_an_error():
 def crops(tree, tmp_path_factory):
     root, frames = tree
     directory = tmp_path_factory.mktemp("crops")
-    write_crops(directory, root, frames, 16, workers=1, progress=False)
+    write_crops(directory, root, frames, 16, workers=1)
     return directory
 
 
@@ -280,7 +280,7 @@ def test_the_store_holds_the_crops_of_the_frames_kept_in_order(tree, crops):
 
 def test_the_store_is_the_same_for_any_number_of_workers(tree, crops, tmp_path):
     root, frames = tree
-    write_crops(tmp_path / "two", root, frames, 16, workers=2, progress=False)
+    write_crops(tmp_path / "two", root, frames, 16, workers=2)
     for name in ("crops.bin", "index.parquet", "store.json"):
         assert (tmp_path / "two" / name).read_bytes() == (crops / name).read_bytes()
     assert sorted(p.name for p in (tmp_path / "two").iterdir()) == [
@@ -295,11 +295,11 @@ def test_the_fingerprint_tells_pixels_and_labels(tree, crops, tmp_path):
     other.loc[0, "AU06"] = 5
     for number, (table, size) in enumerate([(other, 16), (frames, 17)]):
         directory = tmp_path / str(number)
-        write_crops(directory, root, table, size, workers=1, progress=False)
+        write_crops(directory, root, table, size, workers=1)
         prints.add(CropStore(directory).fingerprint)
     assert len(prints) == 3
     # written over, a store is the new one
-    write_crops(tmp_path / "0", root, frames, 16, workers=1, progress=False)
+    write_crops(tmp_path / "0", root, frames, 16, workers=1)
     assert CropStore(tmp_path / "0").fingerprint == CropStore(crops).fingerprint
 
 
@@ -313,24 +313,24 @@ def test_an_image_that_does_not_decode_is_named_and_leaves_no_store(
     (tmp_path / "2.jpg").write_bytes(content)
     frames = frames[frames["frame"].isin([2, 3])]
     with pytest.raises(ValueError, match="3.jpg: no picture can be read") as caught:
-        write_crops(tmp_path / "crops", tmp_path, frames, 16, workers, progress=False)
+        write_crops(tmp_path / "crops", tmp_path, frames, 16, workers)
     assert "\n" not in str(caught.value)
     with pytest.raises(FileNotFoundError, match="no complete crop store"):
         CropStore(tmp_path / "crops")
     with pytest.raises(ValueError, match="3.jpg: no picture can be read"):
-        detect_boxes(tmp_path, frames, workers, progress=False)
+        detect_boxes(tmp_path, frames, workers)
 
 
 def test_a_frame_without_a_box_is_named(tree, tmp_path):
     root, frames = tree
     frames = frames.assign(x0=np.nan)
     with pytest.raises(ValueError, match="0.jpg: box .*nan.* no part in the picture"):
-        write_crops(tmp_path, root, frames, 16, workers=1, progress=False)
+        write_crops(tmp_path, root, frames, 16, workers=1)
 
 
 def test_a_store_that_was_cut_is_an_error(tree, tmp_path):
     root, frames = tree
-    write_crops(tmp_path, root, frames, 16, workers=1, progress=False)
+    write_crops(tmp_path, root, frames, 16, workers=1)
     content = (tmp_path / "crops.bin").read_bytes()
     (tmp_path / "crops.bin").write_bytes(content[:-1])
     with pytest.raises(ValueError, match="crops.bin: .* bytes"):
@@ -340,7 +340,7 @@ def test_a_store_that_was_cut_is_an_error(tree, tmp_path):
 
 def test_an_empty_store_is_a_store(tree, tmp_path):
     root, frames = tree
-    write_crops(tmp_path, root, frames.assign(kept=False), 16, 1, progress=False)
+    write_crops(tmp_path, root, frames.assign(kept=False), 16, 1)
     store = CropStore(tmp_path)
     assert len(store) == 0
     assert central_crops(store, np.array([], dtype=int), 16).shape == (0, 16, 16, 3)

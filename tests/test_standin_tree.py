@@ -40,7 +40,7 @@ def _minute(monkeypatch):
 
 
 def write(root, workers=1, **changes):
-    tree.write_tree(root, **(SMALL | changes), workers=workers, progress=False)
+    tree.write_tree(root, **(SMALL | changes), workers=workers)
 
 
 def digest(root) -> dict[str, str]:

@@ -39,7 +39,6 @@ def write_tree(
     height: int,
     width: int,
     workers: int | None = None,
-    progress: bool = True,
 ) -> None:
     """Write the stand-in data set; a finished tree of these parameters is left alone.
 
@@ -51,7 +50,6 @@ def write_tree(
         height: of a picture, in pixels.
         width: of a picture, in pixels.
         workers: processes; as many as there are processors when None.
-        progress: show a progress bar on standard error.
 
     Raises:
         ValueError: `root` holds a tree of other parameters or something else, or a
@@ -82,9 +80,7 @@ def write_tree(
         for _, rows in frames.groupby(["subject", "task"], sort=True)
     ]
     workers = min(workers or os.cpu_count() or 1, len(sequences))
-    with tqdm(
-        total=len(frames), desc="stand-in", unit="picture", disable=not progress
-    ) as bar:
+    with tqdm(total=len(frames), desc="stand-in", unit="picture") as bar:
         if workers == 1:
             for sequence in sequences:
                 bar.update(_write_pictures(sequence))
