@@ -1,14 +1,14 @@
 """Faces: found, judged, cropped, stored and cut to the network's input.
 
-Section III of the paper finds faces with the authors' own Faster R-CNN and removes
-wrong detections; Section IV crops the box as it is, not squared, scales the smaller
-side to 224 pixels, and normalises. It trains on random crops and evaluates on central
-ones. The smaller side is exactly the input's, so a crop can move along the longer,
-as a rule the vertical one, and no other way.
+Section IV of the paper finds faces with a modified Faster R-CNN (its reference [16]),
+crops the box as it is, not squared, and scales the smaller side to 224 pixels; Section
+III removes wrong detections, Section II normalises. It trains on random crops and
+evaluates on central ones. The smaller side is exactly the input's, so a crop can move
+along the longer, as a rule the vertical one, and no other way.
 
-The authors' detector was never published. Ours is dlib's frontal detector (histograms
-of oriented gradients and linear filters), whose model is part of the library. On 246
-pictures of the stand-in, one core, with what each installs:
+Code and weights of that detector were not found anywhere. Ours is dlib's frontal
+detector (histograms of oriented gradients and linear filters), whose model is part of
+the library. On 246 pictures of the stand-in, one core, with what each installs:
 
     dlib 20.0, one search          one face in 100 %    9 ms     11 MB
     dlib 20.0, three searches      one face in 100 %   24 ms     11 MB

@@ -55,7 +55,7 @@ def icc_per_au(
     """ICC(3,1) of each AU over all frames pooled.
 
     A frame that is unknown for an AU is left out for that AU alone (Section IV:
-    "desconsideradas ao calcular o resultado").
+    "desconsiderados ao calcular o resultado dos modelos").
 
     Args:
         intensities: array (N, Q), the coders' levels 0..5, or `unknown`.

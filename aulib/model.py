@@ -4,7 +4,7 @@ The paper names two networks. Both are VGG16 (reference [17]) with the layer of
 1,000 ImageNet classes replaced by Q units without activation. The *proposed* one
 starts from ImageNet and drops 60 % of the 4,096 features before that last layer
 ("uma camada de dropout com probabilidade de 0,6"); the *baseline* starts from
-nothing and keeps VGG16's own dropout of 0.5.
+nothing and, by our reading, keeps VGG16's own dropout of 0.5.
 
 Read literally the text adds a dropout; read for what it computes (40 % of 4,096
 features survive) it replaces the last dropout of VGG16. The latter is done here.

@@ -1,6 +1,7 @@
 """`make record`: copy a finished run to where git keeps it.
 
-Outputs, metrics and provenance of each training go to `data/recorded/<profile>`.
+Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, of
+the stand-in alone: outputs hold the coders' codes, and BP4D's are licensed.
 For the default profile the notebooks are then executed once more, as they stand in
 `notebooks/`, so that what is committed is what a visitor's own execution gives; and
 what they drew goes to `figures/`.
@@ -19,8 +20,17 @@ FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".csv")
 
 
 def training_copies(name: str) -> dict[Path, Path]:
-    """Source → target of what is recorded: the trainings, the training labels."""
+    """Source → target of what is recorded: the trainings, the labels' correlations.
+
+    Raises:
+        ValueError: the profile's data are not a stand-in's.
+    """
     profile = load_profile(name)
+    if not profile["standin"]:
+        raise ValueError(
+            f"profile {name}: its outputs hold the coders' codes, which are licensed; "
+            "only stand-in runs are recorded"
+        )
     copies = {}
     for model in profile["models"]:
         for seed in profile["seeds"]:

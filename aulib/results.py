@@ -1,4 +1,4 @@
-"""What notebooks 04 and 05 share: recorded runs, scores by epoch, four aggregates.
+"""What notebooks 04 and 05 share: runs, scores by epoch, aggregates, verdicts.
 
 The paper is of two minds about how it sums up its runs: Section IV speaks of the mean
 of the five best epochs of each run, Section V says that Table II is the best iteration
@@ -19,15 +19,19 @@ from aulib.notebook import ROOT, load_profile, run_directory
 from aulib.training import OUTPUT_NAMES
 
 COLUMNS = [*AU_NAMES, "mean"]
+VERDICTS = {True: "holds", False: "does not hold", None: "cannot be decided here"}
 BEST = 5  # "a média das cinco melhores épocas" (Section IV)
 
 
-def read_runs(profile: str, source: str) -> dict[tuple[str, int], pd.DataFrame]:
-    """The outputs of all runs of a profile.
+def read_runs(
+    profile: str, source: str, models: list[str] | None = None
+) -> dict[tuple[str, int], pd.DataFrame]:
+    """The outputs of a profile's runs.
 
     Args:
         profile: its name.
         source: "recorded" (`data/recorded`, in git) or "runs" (what you have trained).
+        models: the names of those wanted; all of the profile's when None.
 
     Returns:
         (model, seed) → outputs.parquet as a table: one row an epoch and evaluation
@@ -45,7 +49,7 @@ def read_runs(profile: str, source: str) -> dict[tuple[str, int], pd.DataFrame]:
     directory = (run_directory(profile) if source == "runs" else recorded) / "training"
     settings = load_profile(profile)
     runs = {}
-    for model in settings["models"]:
+    for model in models or settings["models"]:
         for seed in settings["seeds"]:
             path = directory / f"{model}_{seed}" / "outputs.parquet"
             if not path.is_file():
@@ -145,3 +149,20 @@ def aggregates(runs_scores: dict[int, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         "score": pd.DataFrame({k: v.mean(axis=1) for k, v in chosen.items()}).T,
         "spread": pd.DataFrame({k: v.std(axis=1) for k, v in chosen.items()}).T,
     }
+
+
+def verdict(where: str, claim: str, holds: bool | None, because: str) -> dict[str, str]:
+    """Print what becomes of a claim of the paper; a row of the table of claims.
+
+    Args:
+        where: it stands in the paper.
+        claim: in words.
+        holds: None where it cannot be decided with what is at hand.
+        because: what the answer rests on.
+
+    Returns:
+        where, claim, verdict (one of `VERDICTS`) and because.
+    """
+    answer = VERDICTS[None if holds is None else bool(holds)]
+    print(f"{claim}\n  {answer}: {because}")
+    return {"where": where, "claim": claim, "verdict": answer, "because": because}

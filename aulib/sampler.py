@@ -1,4 +1,4 @@
-r"""Eq. 1 and 2: draw rare vectors of intensities more often than common ones.
+r"""Eq. 1 and 2: draw frames with rare levels more often than common ones.
 
 .. math::
 

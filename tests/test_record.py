@@ -13,6 +13,11 @@ def test_every_run_of_the_profile_is_recorded_with_its_provenance():
     assert not [name for name in names if name.endswith(".pt")]
 
 
+def test_licensed_codes_are_never_recorded():
+    with pytest.raises(ValueError, match="profile bp4d: .* licensed"):
+        training_copies("bp4d")
+
+
 def test_nothing_is_copied_where_a_file_is_missing(tmp_path):
     (tmp_path / "a").write_text("a")
     copies = {tmp_path / name: tmp_path / "to" / name for name in ("a", "b")}
