@@ -53,7 +53,13 @@ localrules:
 
 rule all:
     input:
+        f"{RUN}/notebooks/01_data_cleaning.ipynb",
         f"{RUN}/notebooks/02_pca_dropout.ipynb",
+        expand(
+            f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
+            model=PROFILE["models"],
+            seed=PROFILE["seeds"],
+        ),
         f"{RUN}/notebooks/04_table_2.ipynb",
         f"{RUN}/notebooks/05_figures.ipynb",
 
