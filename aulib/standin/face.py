@@ -148,7 +148,7 @@ def _body(identity, x, y, scale, density):
     surface["albedo"] = np.zeros((3, *shape), np.float32)
     surface["depth"] -= 1.2  # the wall
     alpha = np.zeros(shape, np.float32)
-    window = _window(y > 0.6)
+    window = _window(y > (-0.1 if identity.hair_length > 0 else 0.6))
     if x[window].size:
         body = body_maps(identity, density).sample(x[window], y[window])
         body["right"], body["down"] = slopes(body["depth"], scale)
@@ -288,10 +288,11 @@ def _skin(identity: Identity, pull, u, v, scale):
     near = bump(x, y, 0.0, mouth_y, 1.0, 0.2)
     rise = (0.03 * pull["lips_part"] + 0.045 * pull["lip_lift"]) * free * near
     jaw = pull["jaw_drop"] * step(y, mouth_y - 0.1, 0.2)
-    jaw *= free + (1 - free) * step(y, mouth_y + 0.2, 0.5)
+    jaw *= free + (1 - free) * step(y, mouth_y + 0.36, 0.55)
     drop = 0.05 * pull["lips_part"] * free * near + 0.15 * jaw
     upper, lower = y + rise, y - drop
     inside = np.clip(np.minimum(upper - line, line - lower) * scale, 0, 1)
+    inside *= free > 0
     y = np.where(upper <= line, upper, np.maximum(lower, line))
     return x, y, inside
 
@@ -301,7 +302,7 @@ def _press(view, distance, size: float, amount) -> None:
     groove = ridge(distance, size)
     wall = ridge(distance, 2.6 * size)
     view["depth"] -= amount * (groove - 0.35 * wall)
-    view["crease"] += np.minimum(amount * 16, 1.2) * groove
+    view["crease"] += np.minimum(amount * 9, 0.75) * groove
 
 
 def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
@@ -311,10 +312,11 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     mouth_x, mouth_y, chin_y = identity.mouth_x, identity.mouth_y, identity.chin_y
     au6, au10, au12, au17 = (pull[name] for name in ("au6", "au10", "au12", "au17"))
     depth = view["depth"]
+    before = depth.copy()
     eye_x, dimple = identity.eye_x, pull["dimple"]
     # cheeks: what AU6, AU12 and AU10 bunch up
-    depth += 0.10 * au6 * bump(s, y, 0.55, 0.28, 0.24, 0.11) * gain6
-    depth += 0.13 * au12 * bump(s, y, 0.58, 0.52, 0.19, 0.19) * gain12
+    depth += 0.12 * au6 * bump(s, y, 0.56, 0.30, 0.24, 0.12) * gain6
+    depth += 0.15 * au12 * bump(s, y, 0.58, 0.50, 0.20, 0.19) * gain12
     depth += 0.075 * au10 * bump(s, y, 0.40, 0.42, 0.13, 0.16) * gain10
     # the nasolabial fold runs from the wing of the nose to beside the corner; AU10
     # deepens its upper part, AU12 all of it; the cheek stands over it
@@ -354,11 +356,11 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     depth += 0.075 * au17 * bump(x, y, 0.0, chin_y - 0.02, 0.22, 0.14)
     boss = bump(x, y, 0.0, chin_y + 0.01, 0.21, 0.14)
     field = noise(identity.texture)["pores"]
-    column = (x * 17 + 512).astype(np.float32)
-    row = (y * 17 + 512).astype(np.float32)
+    column = (x * 22 + 512).astype(np.float32)
+    row = (y * 22 + 512).astype(np.float32)
     pits = np.clip(_between(field, column, row) - 0.15, 0, 1.6) * boss
-    depth -= 0.034 * au17 * pits
-    view["crease"] += 0.40 * au17 * pits
+    depth -= 0.026 * au17 * pits
+    view["crease"] += 0.30 * au17 * pits
     over = y - (mouth_y + 0.245) - 0.55 * x * x
     _press(view, over, 0.036, 0.060 * au17 * ridge(x, 0.26))
     # AU1 and AU2 fold the forehead across, AU4 the glabella along
@@ -374,6 +376,8 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
         _press(view, line, 0.024, 0.045 * pull["brow_lower"] * tall)
         depth += 0.03 * pull["brow_lower"] * bump(s, y, 0.20, -0.25, 0.10, 0.09)
     np.clip(view["crease"], 0, 0.9, out=view["crease"])
+    view["crease"] *= 1 - view["hair"]
+    depth += view["hair"] * (before - depth)
 
 
 def _between(field: np.ndarray, column, row) -> np.ndarray:
@@ -416,25 +420,25 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
     depth += 0.040 * full * fade * ridge(high, 0.62)
     depth += (0.058 * full + 0.03 * pull["au17"]) * fade * ridge(deep, 0.66)
     depth += 0.008 * fade * ridge(offset + upper + 0.012, 0.018)
-    cut = ridge(offset, 0.017) * step(arch, 0.02, 0.08)
+    cut = ridge(offset, 0.017) * step(arch, 0.06, 0.12)
     depth -= 0.03 * cut
     # corners sink in
     depth -= 0.03 * bump(s, offset, mouth_x + 0.01, 0.0, 0.05, 0.05)
     # colour, with a border some pixels soft
     top = step(offset + upper, 0.006, 0.032)
     bottom = step(lower - offset, 0.004, 0.045)
-    red = top * bottom * step(arch, 0.05, 0.14)
+    red = top * bottom * step(arch, 0.08, 0.16)
     field = noise(identity.texture)["strands"]
     lines = _between(field, x * 60 + 512, y * 90 + 512)
     depth += 0.0022 * lines * red
     skin = [float(value) for value in identity.skin]
     warm = 0.6 + 0.5 * identity.redness
-    tints = zip(skin, (0.80, 0.50, 0.50), (0.030, 0.0, 0.004), strict=True)
+    tints = zip(skin, (0.84, 0.44, 0.47), (0.028, 0.0, 0.004), strict=True)
     lip = [
         value * (1 - (1 - part) * warm) + more + 0.012 * lines * value
         for value, part, more in tints
     ]
-    _paint(colour, 0.80 * red, lip)
+    _paint(colour, 0.88 * red, lip)
     inner = red * ridge(offset, 0.045)
     colour *= 1 - 0.22 * inner - 0.10 * red * step(-offset, 0.0, 0.02)
     view["crease"] += 0.75 * cut * (1 - inside)
@@ -469,8 +473,8 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
     wide = np.maximum(arch, 0)
     wide = wide * (1.14 - 0.14 * wide)
     squeeze = pull["au6"] * (1 + identity.lean[0] * side)
-    open_high = 0.090 * size
-    low = size * (0.073 - 0.090 * squeeze - 0.008 * pull["au12"])
+    open_high = 0.077 * size
+    low = size * (0.069 - 0.080 * squeeze - 0.008 * pull["au12"])
     high = open_high * (1 - 0.20 * squeeze)
     high = high - (high + low) * (1.04 * pull["blink"])
     upper = wide * (1 - 0.14 * place)
@@ -490,19 +494,21 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
     depth -= 0.030 * deep * groove
     depth += 0.022 * ridge(fold + 0.05, 0.045) * fade
     view["crease"] += 0.65 * deep * groove
-    rim = ridge(over + 0.022, 0.022) * step(arch, -0.05, 0.3)
-    depth += 0.010 * rim - 0.030 * ball
+    rim = ridge(over + 0.026, 0.026) * step(arch, -0.05, 0.3)
+    depth += 0.014 * rim - 0.030 * ball
+    below = ridge(over + 0.085, 0.030) * step(arch, -0.10, 0.4)
+    depth -= 0.008 * below
     gloss *= 1 - ball
     # ball: grey towards the corners and below the upper lid
     far = np.abs(place)
-    shadow = 1 - 0.40 * ridge(under, 0.060) - 0.30 * np.clip(far - 0.45, 0, 1)
+    shadow = 1 - 0.50 * ridge(under, 0.065) - 0.38 * np.clip(far - 0.45, 0, 1)
     warm = 0.05 * bump(place, down, -0.95, 0.01, 0.35, 0.06)
     white = [0.43 * shadow + warm, 0.395 * shadow, 0.375 * shadow]
     _paint(colour, ball, white)
     caruncle = bump(place, down, -0.97, 0.008, 0.13, 0.035) * ball
     _paint(colour, 0.8 * caruncle, [0.42 * skin[0] + 0.12, 0.10 + 0.15 * skin[1], 0.10 + 0.12 * skin[2]])
     iris_x = across * side - 0.060 * pull["gaze_x"] + 0.006 * side
-    iris_y = down + 0.010 - 0.035 * pull["gaze_y"]
+    iris_y = down + 0.004 - 0.035 * pull["gaze_y"]
     radius = np.sqrt(iris_x * iris_x + iris_y * iris_y)
     disc = np.clip((0.084 - radius) * (0.75 * scale) + 0.5, 0, 1) * ball
     spokes = _between(noise(identity.texture)["pores"], iris_x * 130 + 512, iris_y * 130 + 512)
@@ -514,11 +520,11 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
     # wet rim, lashes
     wet = ridge(over - 0.004, 0.010) * step(arch, 0.05, 0.25) * (1 - pull["blink"])
     _paint(colour, 0.40 * wet, [0.55 * skin[0] + 0.16, 0.5 * skin[1] + 0.10, 0.5 * skin[2] + 0.10])
-    dark = min(1.0, 0.62 * identity.lashes)
-    lash = ridge(under - 0.004, 0.017) * step(arch, -0.03, 0.22)
+    dark = min(1.0, 0.45 + 0.35 * identity.lashes)
+    lash = ridge(under - 0.006, 0.019) * step(arch, 0.0, 0.22)
     lash += 0.5 * ridge(under + 0.016, 0.020) * step(arch, 0.0, 0.25) * step(place, 0.1, 0.9)
-    lash = dark * lash + 0.22 * dark * ridge(over + 0.012, 0.014) * step(arch, 0.05, 0.2)
-    _paint(colour, np.minimum(lash, 0.92), [0.012, 0.009, 0.008])
+    lash = dark * lash + 0.26 * dark * ridge(over + 0.010, 0.013) * step(arch, 0.05, 0.2)
+    _paint(colour, np.minimum(lash, 0.90), [0.016, 0.011, 0.009])
     glint = bump(iris_x, iris_y, 0.045 * math.sin(identity.lamp) * 1.4, -0.032, 0.015, 0.015)
     glint *= ball * step(under, 0.015, 0.02)
     _paint(colour, 0.85 * np.minimum(1.3 * glint, 1), [1.1, 1.1, 1.1])
@@ -538,6 +544,6 @@ def _lamp(identity: Identity, generator: np.random.Generator) -> dict:
     tint = (1 + warm, 1.0, 1 - warm)
     return {
         "direction": tuple(float(part) for part in direction),
-        "key": [float(0.72 * strength * part) for part in tint],
-        "fill": [float(0.42 * part) for part in tint],
+        "key": [float(0.78 * strength * part) for part in tint],
+        "fill": [float(0.37 * part) for part in tint],
     }

@@ -39,15 +39,15 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         high = np.minimum(y + 0.35, 0)
         across = np.sqrt(side * side + 0.55 * high * high + 1e-4)
         across += 0.10 * np.maximum(y, 0) * 0.3
-        along = np.where(y < -0.35, 0.6 * np.abs(side) / (0.3 - high), 0.6) + y
+        along = y + 0.6 * np.abs(side)
         bend = _curve(look_up, fields, x, y) * 0.03
     else:
         reach = np.maximum(0.55 - y, 0.25)
         across = (0.75 * x + 0.25 * side) / reach
         along = np.sqrt(x * x + reach * reach)
         bend = _curve(look_up, fields, x, y) * 0.05
-        if style == "short":
-            across = across + 0.35 * identity.sweep * along
+        if style == "short":  # combed to one side
+            across = (x + identity.sweep * (y + 1.2)) / (reach + 0.4)
     turns = along * 1.15 + 0.35 * _curve(look_up, fields, 0.5 * x, 0.5 * y)
     turns = turns - np.rint(turns)
     lock = 8 * turns * (1 - 2 * np.abs(turns))
@@ -59,10 +59,13 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         bundle = look_up(fields["pores"], x * size, y * size)
         locks = look_up(fields["blotches"], x * 2 * size, y * 2 * size)
     else:
-        fine = look_up(fields["strands"], across * 230, along * 30)
-        bundle = look_up(fields["strands"], across * 85 + 70, along * 18)
-        locks = look_up(fields["strands"], across * 24 + 30, along * 9)
-    strands = 0.45 * fine + 0.55 * bundle + 0.5 * locks
+        pace = 75 if style == "short" else 34
+        fine = look_up(fields["strands"], across * min(230, 0.95 * density), along * pace)
+        bundle = look_up(fields["strands"], across * min(85, 0.5 * density) + 70, along * 0.7 * pace)
+        locks = look_up(fields["strands"], across * 24 + 30, along * 0.35 * pace)
+    strands = 0.6 * fine + 0.5 * bundle + 0.3 * locks
+    if style in ("cropped", "bald"):
+        strands = 0.8 * fine + 0.25 * bundle
     if style == "short":  # the sides are clipped
         share = _step(s + 0.35 * y, 0.55, 0.4)
         clipped = look_up(fields["pores"], x * 130, y * 90)
@@ -75,6 +78,7 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
     recede = identity.receding
     corner = np.clip(1 - np.abs(s - 0.50) * (1 / 0.34), 0, 1)
     line = line - recede * (0.34 * corner * corner * (3 - 2 * corner) + 0.10)
+    line = line + 0.02 * _curve(look_up, fields, x, y)
     temple = 0.83 * width + 0.10 * np.clip(y + 0.75, 0, 1.0)
     temple = temple + 0.06 * recede + 0.10 * np.clip(y, 0, 1)
     front, beside = y - line, temple - s
@@ -88,7 +92,8 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         reach = np.where(side > 0, 1.0, 1.0) * (0.88 + identity.open) * width
         center = identity.parting * (1 - root)
         inner = np.abs(x - center) - reach * root
-        inner = inner + 0.05 * np.clip(y - 0.3, 0, 2) - 0.035 * identity.wave * lock
+        stray = _curve(look_up, fields, 0.7 * x, 1.6 * y)
+        inner = inner + 0.05 * np.clip(y - 0.3, 0, 2) + 0.028 * stray - 0.035 * identity.wave * lock
         front = np.minimum(front, -inner)
         beside = np.full_like(x, 9.0)
         end = identity.hair_length
@@ -99,11 +104,15 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         beside = np.maximum(beside, (y - stop) * 0.8)
     away = np.minimum(front, beside)
     rough = {"tied": 0.02, "cropped": 0.03, "bald": 0.05}.get(style, 0.035)
-    soft = {"long": 0.05, "wavy": 0.05, "tied": 0.10, "bald": 0.30}.get(style, 0.12)
+    soft = {"long": 0.05, "wavy": 0.05, "tied": 0.15, "bald": 0.30, "cropped": 0.18, "short": 0.20}.get(style, 0.12)
+    if style == "short":
+        rough = 0.055 * (1 - 0.75 * share)
     cover = _step(-(away + rough * strands), 0.01, soft)
     thin = {"cropped": 0.88, "bald": 0.75}.get(style, 1.0)
     cover *= thin
     # outline
+    if style == "short":
+        around = around + 0.02 * locks * np.clip(-y, 0, 1)
     wisps = look_up(fields["pores"], x * 100, y * 100)
     edge = around + 0.006 * strands + 0.005 * wisps - 0.01
     if style == "coils":

@@ -27,7 +27,7 @@ from aulib.standin.person import Identity
 
 FIELDS = ("depth", "red", "green", "blue", "edge", "gloss", "hair", "flow_x", "flow_y")
 HEAD = (-1.75, 1.75, -2.25, 2.75)  # left, right, top, bottom in units
-BODY = (-2.1, 2.1, 0.5, 3.1)
+BODY = (-2.1, 2.1, -0.25, 3.1)
 TOP, BOTTOM, HEIGHTS = -2.5, 3.5, 4096  # of the tables of profiles
 
 
@@ -143,7 +143,7 @@ def head_maps(identity: Identity, density: int) -> Maps:
     blotches = look_up(fields["blotches"], x * 60 + 31, y * 60)
     coarse = look_up(fields["blotches"], x * 17, y * 17 + 77)
     depth, edge = _skull(identity, x, y, 0.0)
-    depth += _relief(identity, x, y, s) + 0.0009 * pores + 0.0025 * coarse
+    depth += _relief(identity, x, y, s) + 0.0012 * pores + 0.0025 * coarse
     rgb, gloss = _skin_colour(identity, x, y, s, pores, blotches, coarse)
     gloss *= 1 + 0.25 * pores
     # ears stand behind the outline
@@ -153,11 +153,13 @@ def head_maps(identity: Identity, density: int) -> Maps:
     rgb *= 1 - (1 - behind) * hollow
     rgb[0] *= 1 + 0.06 * (1 - behind)
     edge = np.maximum(edge, ear)
-    _brows(identity, rgb, density)
+    gloss *= 1 - _brows(identity, rgb, density)
     # the hair has its own, wider head
     wide, around = _skull(identity, x, y, identity.hair_volume)
     hair = grow(identity, x, y, s, wide, around, fields, look_up, density)
-    cover = hair["cover"]
+    # what is seen of it beyond the face's own outline is nothing but hair
+    past = step(hair["edge"], 0.0, 0.01) * (1 - step(edge, 0.012, 0.02))
+    cover = np.maximum(hair["cover"], past)
     depth += cover * (hair["depth"] - depth)
     for layer, tint in zip(rgb, hair["rgb"], strict=True):
         layer += cover * (tint - layer)
@@ -176,7 +178,7 @@ def body_maps(identity: Identity, density: int) -> Maps:
     folds = look_up(fields["blotches"], x * 26 + 20 * y, y * 13)
     wide = 0.62 * identity.neck
     slope = np.maximum(y - 1.66, 0)
-    half = wide + 0.02 * (y - 1.2) + 0.75 * slope * slope + 0.5 * slope
+    half = wide + 0.05 * (y - 1.2) + 0.75 * slope * slope + 0.5 * slope
     slope = np.maximum(y - 2.06, 0)
     half += 2.6 * slope
     across = np.minimum(s / half, 1)
@@ -251,9 +253,10 @@ def _skull(identity: Identity, x, y, hair: float):
     at = [top, top + 0.06, top + 0.24, -1.1, -0.7, -0.3, 0.1, 0.5, chin - 0.66]
     at += [chin - 0.43, chin - 0.22, chin - 0.08, chin]
     full = 0.02 * (identity.fullness - 0.5)
-    half = [0, 0.36, 0.69 + 0.6 * hair, 0.93 + hair, 1.045 + hair, 1.02 + 0.8 * hair]
-    half += [1.005 + 0.4 * hair, 0.985 + full, 0.885 * jaw + 2 * full]
-    half += [0.725 * jaw + 2 * full, 0.51 * jaw + full, 0.33 * jaw, 0]
+    side = hair * (1.0 if identity.hair_style in ("coils", "wavy") else 0.45)
+    half = [0, 0.36, 0.69 + 0.6 * hair, 0.93 + hair, 1.045 + side, 1.02 + 0.8 * side]
+    half += [1.005 + 0.4 * side, 0.98 + full, 0.865 * jaw + 2 * full]
+    half += [0.70 * jaw + 2 * full, 0.49 * jaw + full, 0.33 * jaw, 0]
     half = rounded(at, [identity.width * value for value in half])
     deep = [0, 0.30, 0.72, 0.96, 1.07, 1.11, 1.06, 1.05, 1.05, 1.04, 1.0, 0.80, 0]
     deep = rounded(at, [value + 0.6 * hair * (place < 0) for value, place in zip(deep, at)])
@@ -347,11 +350,13 @@ def _ear(identity: Identity, s, y):
     wide = 0.095 * size * (1 - 0.25 * np.clip(height, -1.5, 1.5))
     across = lean / wide
     radius = np.sqrt(across * across + height * height)
-    rim = ridge(radius - 0.82, 0.16)
-    inner = ridge(radius - 0.50, 0.13) * step(-height, -0.4, 0.6)
-    depth = 0.02 + 0.05 * rim + 0.035 * inner + 0.05 * across * size
-    shade = 0.42 * ridge(radius - 0.65, 0.10) * step(-height, -0.5, 0.5)
-    shade += 0.5 * bump(across, height, -0.35, 0.15, 0.42, 0.34)
+    outer = step(across - 0.4 * height, -0.25, 0.9)
+    rim = ridge(radius - 0.86, 0.15) * outer
+    inner = ridge(radius - 0.46 - 0.1 * height, 0.15) * step(across - height, 0.1, 0.8)
+    depth = 0.02 + 0.055 * rim + 0.040 * inner + 0.07 * across * size
+    shade = 0.30 * ridge(radius - 0.68, 0.10) * outer * step(-height, -0.5, 0.5)
+    shade += 0.55 * bump(across, height, -0.30, 0.18, 0.40, 0.30)
+    shade += 0.25 * step(-across, 0.35, 0.5)
     if identity.hair_length > 0:  # under the hair
         radius = radius + 9
     return (1 - radius) * wide, depth, np.minimum(shade, 0.75)
@@ -362,6 +367,7 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
     mouth_y, nose, eye_x = identity.mouth_y, identity.nose_y, identity.eye_x
     skin = np.float32(identity.skin)
     fields = noise(identity.texture)
+    medium = look_up(fields["blotches"], x * 150 + 99, y * 150)
     spots = look_up(fields["spots"], x * 55, y * 55)
     warm = identity.redness * (
         0.9 * bump(s, y, 0.58, 0.40, 0.26, 0.22)
@@ -369,11 +375,11 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
         + 0.4 * bump(x, y, 0.0, identity.chin_y, 0.25, 0.18)
         + 0.5 * bump(s, y, 0.22, nose - 0.02, 0.08, 0.10)
     )
-    warm += 0.30 * blotches + 0.15 * coarse
+    warm += 0.22 * blotches + 0.06 * coarse + 0.12 * medium
     below = bump(s, y, eye_x - 0.05, 0.115, 0.22, 0.09)
     lids = bump(s, y, eye_x, -0.06, 0.26, 0.10)
     dark = 0.10 + 0.22 * identity.eye_shade
-    tone = 1 + 0.022 * pores + 0.022 * coarse + 0.02 * blotches
+    tone = 1 + 0.032 * pores + 0.012 * coarse + 0.02 * blotches + 0.022 * medium
     tone *= 1 - dark * below - 0.12 * lids
     tone *= 1 - 0.06 * bump(x, y, 0.0, -0.9, 0.9, 0.35) * identity.age
     freckles = bump(s, y, 0.32, 0.28, 0.52, 0.40)
@@ -403,13 +409,13 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
     return rgb, gloss * identity.oil
 
 
-def _brows(identity: Identity, rgb, density) -> None:
-    """Single hairs: upright near the nose, lying outwards further on."""
+def _brows(identity: Identity, rgb, density) -> np.ndarray:
+    """Single hairs, upright near the nose, lying further on; returns their cover."""
     generator = np.random.default_rng([identity.texture, 1])
     count = int(330 * min(1.6, 0.35 + 0.65 * identity.brow_thickness))
     side = np.repeat([-1.0, 1.0], count)
-    along = generator.beta(1.25, 1.35, 2 * count)  # from the inner to the outer end
-    spread = np.clip(generator.normal(0, 0.42, 2 * count), -1, 1)
+    along = generator.beta(1.25, 1.35, 2 * count)  # inner to outer end
+    spread = np.clip(generator.normal(0, 0.52, 2 * count), -1.3, 1.3)
     thick = 0.046 * identity.brow_thickness * (1 - 0.62 * along) * (0.55 + 0.45 * np.minimum(along / 0.12, 1))
     arch = 0.07 * identity.brow_arch * (1 - np.square((along - 0.62) / 0.62))
     arch -= 0.03 * np.square(1 - np.minimum(along / 0.35, 1))
@@ -432,10 +438,11 @@ def _brows(identity: Identity, rgb, density) -> None:
     canvas = splat(rgb.shape[1:], x, y, weight, density)
     canvas = gaussian_filter(canvas, max(0.45, 0.0035 * density))
     soft = gaussian_filter(canvas, 0.022 * density)
-    cover = np.clip(0.60 * canvas + 0.10 * soft, 0, 0.85)
+    cover = np.clip(0.52 * canvas + 0.14 * soft, 0, 0.86)
     for channel, layer in enumerate(rgb):
         tint = 0.55 * identity.hair[channel] + 0.10 * identity.skin[channel]
         layer += cover * (tint - layer)
+    return cover
 
 
 def splat(shape, x, y, weight, density, box=HEAD) -> np.ndarray:
