@@ -83,6 +83,8 @@ def render_face(
     bottom = identity.mouth_y + 0.70 * identity.chin + 0.16 * pull["jaw_drop"]
     if identity.hair_length > 0:
         side, bottom = side + 0.2, max(bottom, identity.hair_length + 0.2)
+    if identity.hair_style == "tied":
+        top += 0.35
     side = max(side, 1.05 + 0.24 * identity.ear_size)
     window = _window((np.abs(u) < side * identity.width) & (v > -top) & (v < bottom))
     if u[window].size:
@@ -186,7 +188,7 @@ def _muscles(
     # 10 with 12: the stretched lip rises less, the two folds are one, and deeper
     pull["lip_lift"] = au10 * (1 - 0.4 * au12)
     pull["fold_low"] = au12 * (1 + 0.3 * au10)
-    pull["fold_high"] = (au10**2 + 0.36 * au12**2) ** 0.5
+    pull["fold_high"] = (au10**2 + 0.22 * au12**2) ** 0.5
     # 12 with 14: the tight corner is held down, its dimple drawn long
     pull["corner_up"] = au12 * (1 - 0.45 * au14)
     pull["corner_out"] = au12 * (1 - 0.2 * au14)
@@ -249,12 +251,12 @@ def _skin(identity: Identity, pull, u, v, scale):
     if a.size:
         up, out = pull["corner_up"], pull["corner_out"]
         # the corners: AU12 pulls them back and up, AU14 in; AU17 lets them hang
-        corner = bump(a, b, mouth_x + 0.12 * out, mouth_y - 0.13 * up, 0.26, 0.24)
+        corner = bump(a, b, mouth_x + 0.12 * out, mouth_y - 0.13 * up, 0.31, 0.25)
         corner *= gain12[low]
         tight = bump(a, b, mouth_x, mouth_y - 0.06 * up, 0.17, 0.14) * gain14[low]
         out_x += 0.17 * out * corner - 0.060 * pull["dimple"] * tight
         out_y -= 0.15 * up * corner
-        out_y += 0.045 * pull["au17"] * tight
+        out_y += 0.060 * pull["au17"] * tight
         out_y -= 0.035 * up * bump(a, b, 0.0, mouth_y, 0.5, 0.3)
         # the cheeks follow the corners
         out_y -= 0.07 * up * bump(a, b, 0.60, 0.56, 0.25, 0.25) * gain12[low]
@@ -266,7 +268,7 @@ def _skin(identity: Identity, pull, u, v, scale):
         out_x += 0.025 * pull["au10"] * wing
         # AU17: chin boss and lower lip
         out_y -= 0.12 * pull["au17"] * bump(x[low], b, 0.0, chin_y - 0.06, 0.32, 0.2)
-        out_y -= 0.085 * pull["au17"] * bump(x[low], b, 0.0, mouth_y + 0.01, 0.25, 0.16)
+        out_y -= 0.100 * pull["au17"] * bump(x[low], b, 0.0, mouth_y + 0.01, 0.25, 0.16)
     high = _window((v > -1.1) & (v < 0.9))
     a, b, out_x, out_y = s[high], y[high], dx[high], dy[high]
     if a.size:
@@ -333,10 +335,10 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     # AU14: a bent furrow beside the corner, bulges on both sides of it
     bow = s - (mouth_x + 0.075 - 2.0 * (y - mouth_y) * (y - mouth_y))
     tall = ridge(y - mouth_y - 0.01, 0.115)
-    _press(view, bow, 0.032, 0.085 * dimple * tall * gain14)
-    depth += 0.055 * dimple * bump(s, y, mouth_x + 0.17, mouth_y + 0.02, 0.08, 0.13)
-    depth += 0.030 * dimple * bump(s, y, mouth_x - 0.01, mouth_y + 0.07, 0.06, 0.06)
-    depth += 0.030 * dimple * bump(s, y, mouth_x - 0.01, mouth_y - 0.07, 0.06, 0.06)
+    _press(view, bow, 0.032, 0.100 * dimple * tall * gain14)
+    depth += 0.075 * dimple * bump(s, y, mouth_x + 0.17, mouth_y + 0.02, 0.08, 0.13)
+    depth += 0.042 * dimple * bump(s, y, mouth_x - 0.01, mouth_y + 0.07, 0.06, 0.06)
+    depth += 0.036 * dimple * bump(s, y, mouth_x - 0.01, mouth_y - 0.07, 0.06, 0.06)
     # AU12 also leaves a short line outside its fold when it is strong
     # AU6: the furrow below the lid, the bag above it, crow's feet
     beside = s - eye_x
@@ -346,7 +348,7 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     depth += 0.030 * au6 * ridge(arc + 0.065, 0.035) * near
     second = y - 0.245 - 0.32 * beside + 0.6 * beside * beside
     _press(view, second, 0.030, 0.026 * au6 * ridge(beside + 0.10, 0.17))
-    feet = (0.030 * au6 + 0.005 * identity.wrinkles) * gain6
+    feet = (0.036 * au6 + 0.005 * identity.wrinkles) * gain6
     away = s - (eye_x + 0.205)
     feet = feet * step(away, 0.035, 0.06) * step(-away, -0.22, 0.14)
     for slope, bend in ((-0.75, 0.8), (-0.22, 0.5), (0.22, 0.3), (0.70, -0.2)):
@@ -359,7 +361,7 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     column = (x * 22 + 512).astype(np.float32)
     row = (y * 22 + 512).astype(np.float32)
     pits = np.clip(_between(field, column, row) - 0.15, 0, 1.6) * boss
-    depth -= 0.026 * au17 * pits
+    depth -= 0.036 * au17 * pits
     view["crease"] += 0.30 * au17 * pits
     over = y - (mouth_y + 0.245) - 0.55 * x * x
     _press(view, over, 0.036, 0.060 * au17 * ridge(x, 0.26))
@@ -540,7 +542,8 @@ def _lamp(identity: Identity, generator: np.random.Generator) -> dict:
         math.cos(height) * math.cos(azimuth),
     )
     warm = generator.normal(0, 0.025)
-    strength = 1.0 + generator.normal(0, 0.06)
+    # a photographer gives dark skin more light
+    strength = 1.18 - 0.3 * min(identity.skin[1], 0.6) + generator.normal(0, 0.06)
     tint = (1 + warm, 1.0, 1 - warm)
     return {
         "direction": tuple(float(part) for part in direction),

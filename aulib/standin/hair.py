@@ -77,7 +77,7 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         line = line + 0.03 * widow * widow
     recede = identity.receding
     corner = np.clip(1 - np.abs(s - 0.50) * (1 / 0.34), 0, 1)
-    line = line - recede * (0.34 * corner * corner * (3 - 2 * corner) + 0.10)
+    line = line - recede * (0.27 * corner * corner * (3 - 2 * corner) + 0.10)
     line = line + 0.02 * _curve(look_up, fields, x, y)
     temple = 0.83 * width + 0.10 * np.clip(y + 0.75, 0, 1.0)
     temple = temple + 0.06 * recede + 0.10 * np.clip(y, 0, 1)
@@ -93,7 +93,7 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         center = identity.parting * (1 - root)
         inner = np.abs(x - center) - reach * root
         stray = _curve(look_up, fields, 0.7 * x, 1.6 * y)
-        inner = inner + 0.05 * np.clip(y - 0.3, 0, 2) + 0.028 * stray - 0.035 * identity.wave * lock
+        inner = inner + 0.05 * np.clip(y - 0.3, 0, 2) + 0.028 * stray - 0.02 * identity.wave * lock
         front = np.minimum(front, -inner)
         beside = np.full_like(x, 9.0)
         end = identity.hair_length
@@ -117,12 +117,12 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
     edge = around + 0.006 * strands + 0.005 * wisps - 0.01
     if style == "coils":
         edge = edge + 0.02 * bundle + 0.02 * locks
-    depth = skull + 0.010 * strands
+    depth = skull + (0.028 if style == "coils" else 0.010) * strands
     if long:
         outer = (1.04 + 0.07 * np.clip(y - 0.2, 0, 1.2)) * width
         outer = outer + identity.hair_volume * (0.75 + 0.35 * np.clip(y, 0, 1))
         outer = outer + 0.06 * identity.wave * lock * np.clip(y + 0.6, 0, 1)
-        hang = np.minimum(outer - s, (end - y + 0.09 * locks + 0.06 * bundle + 0.03 * fine - 0.5 * (s - 1.0) ** 2))
+        hang = np.minimum(outer - s, (end - y + 0.05 * locks + 0.03 * bundle + 0.02 * fine - 0.5 * (s - 1.0) ** 2))
         hang = np.minimum(hang, -front)
         share = _step(y, -0.35, 0.6)  # from the scalp's outline to the curtain's
         edge = edge + share * (hang - edge)
@@ -137,9 +137,18 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         lift = _step(-away, 0.12, 0.36)
         depth = depth - (1 - lift) * 0.5 * identity.hair_volume
     edge = np.where(cover > 0.02, edge, -1.0)
+    if style == "tied" and identity.sweep > -0.2:  # a knot above the crown
+        above = y + 1.60 + 0.9 * identity.hair_volume
+        knot = np.sqrt(x * x + 1.5 * above * above)
+        size = 0.26 + 0.10 * identity.sweep
+        edge = np.maximum(edge, size - knot + 0.015 * strands)
+        bun = np.sqrt(np.maximum(size * size - knot * knot, 0)) - 0.1
+        depth = np.maximum(depth, np.where(cover > 0.5, depth, bun))
     # flow's direction: along the level lines
     down, right = np.gradient(across)
     length = np.sqrt(down * down + right * right) + 1e-9
+    if style in ("cropped", "bald", "coils"):
+        length = length + 1e3  # no common flow, no sheen
     rgb = np.empty((3, *x.shape), np.float32)
     shade = 1 + {"cropped": 0.13, "bald": 0.13, "coils": 0.30}.get(style, 0.20) * strands
     shade = np.clip(shade, 0.25, 1.9)

@@ -131,7 +131,7 @@ def shade(surface: Mapping[str, np.ndarray], scale: float, lamp: dict) -> np.nda
     strand = np.maximum(1 - dot, 0)
     for _ in range(3):
         strand *= strand
-    strand = hair * (0.20 * strand * strand + 0.04 * strand)
+    strand = hair * (0.20 * strand * strand + 0.04 * strand) * (tx * tx + ty * ty)
     shine *= 1 - hair
     shine *= free
     strand *= free * np.maximum(facing + 0.2, 0)

@@ -15,8 +15,8 @@ SKINS = np.array(
         [232, 186, 158],
         [206, 152, 118],
         [166, 112, 80],
-        [118, 76, 54],
-        [76, 48, 38],
+        [124, 82, 60],
+        [88, 58, 46],
     ]
 )
 HAIRS = np.array(
@@ -141,7 +141,7 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
     length = generator.uniform(1.25, 2.6) if loose else -1.0
     volume = dict(
         zip(STYLES, ((0.02, 0.04), (0.06, 0.15), (0.015, 0.03), (0.05, 0.22)))
-    ) | {"tied": (0.02, 0.05), "long": (0.05, 0.11), "wavy": (0.09, 0.18)}
+    ) | {"tied": (0.03, 0.08), "long": (0.05, 0.11), "wavy": (0.09, 0.18)}
     receding = 0.0 if female else float(np.clip(generator.normal(age - 0.2, 0.4), 0, 1))
     stubble = 0.0 if female else max(0.0, generator.uniform(-0.5, 0.9))
     wave = {"wavy": generator.uniform(0.6, 1.2), "long": generator.uniform(0, 0.25)}
@@ -157,7 +157,7 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         eye_shade=generator.uniform(0.0, 1.0),
         oil=generator.uniform(0.7, 1.3),
         width=around(1.0 + 0.012 * sign, 0.045),
-        jaw=around(0.99 + 0.03 * sign, 0.035),
+        jaw=around(0.985 + 0.045 * sign, 0.035),
         chin=around(1.0 + 0.025 * sign, 0.045),
         cleft=max(0.0, generator.uniform(-2.0, 1.0)),
         cheekbone=around(1.0, 0.4),
@@ -166,14 +166,14 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         brow_height=around(-0.022 * sign, 0.025),
         brow_thickness=around(1.0 + 0.25 * sign, 0.2),
         brow_arch=around(1.05 - 0.35 * sign, 0.2),
-        eye_size=around(1.02 - 0.035 * sign, 0.05),
+        eye_size=around(1.02 - 0.045 * sign, 0.05),
         eye_spacing=around(1.0, 0.04),
         eye_tilt=around(-0.06, 0.06),
         lid=around(1.0 - 0.2 * sign, 0.35),
         lashes=around(1.0 - 0.3 * sign, 0.1),
         iris=triple(iris),
         nose_length=around(1.0, 0.05),
-        nose_width=around(1.0 + 0.04 * sign + 0.05 * (tone - 2.5), 0.10),
+        nose_width=around(0.98 + 0.05 * sign + 0.05 * (tone - 2.5), 0.10),
         nose_height=around(1.0 + 0.04 * sign - 0.04 * (tone - 2.5), 0.12),
         nose_hump=generator.uniform(-1.0, 1.0),
         nose_tip=around(1.0 + 0.1 * sign, 0.3),
@@ -181,7 +181,7 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         mouth_width=around(1.0 + 0.02 * sign, 0.07),
         lips=around(1.12 - 0.08 * sign + 0.09 * (tone - 2.5), 0.15),
         lip_balance=around(1.0, 0.12),
-        corner_lift=around(0.013, 0.014),
+        corner_lift=around(0.021, 0.012),
         fold=generator.uniform(0.0, 0.6) ** 2 + 0.55 * age,
         hair=triple(hair),
         hair_style=style,

@@ -145,7 +145,7 @@ def head_maps(identity: Identity, density: int) -> Maps:
     depth, edge = _skull(identity, x, y, 0.0)
     depth += _relief(identity, x, y, s) + 0.0012 * pores + 0.0025 * coarse
     rgb, gloss = _skin_colour(identity, x, y, s, pores, blotches, coarse)
-    gloss *= 1 + 0.25 * pores
+    gloss *= 1 + 0.12 * pores
     # ears stand behind the outline
     ear, ear_depth, hollow = _ear(identity, s, y)
     behind = step(edge, -0.012, 0.02)
@@ -157,8 +157,9 @@ def head_maps(identity: Identity, density: int) -> Maps:
     # the hair has its own, wider head
     wide, around = _skull(identity, x, y, identity.hair_volume)
     hair = grow(identity, x, y, s, wide, around, fields, look_up, density)
-    # what is seen of it beyond the face's own outline is nothing but hair
-    past = step(hair["edge"], 0.0, 0.01) * (1 - step(edge, 0.012, 0.02))
+    # beyond the face's own outline and the ears there is nothing but hair
+    past = step(hair["edge"], -0.045, 0.01) * (1 - step(edge, 0.012, 0.02))
+    past *= 1 - step(ear, -0.005, 0.01)
     cover = np.maximum(hair["cover"], past)
     depth += cover * (hair["depth"] - depth)
     for layer, tint in zip(rgb, hair["rgb"], strict=True):
@@ -213,7 +214,7 @@ def body_maps(identity: Identity, density: int) -> Maps:
     hair = np.zeros_like(x)
     if identity.hair_length > 0:  # what falls behind the neck
         strands = look_up(fields["strands"], x * 55, y * 14)
-        fill = identity.hair_length - 0.1 - y + 0.05 * strands
+        fill = identity.hair_length - 0.1 - y + 0.03 * strands
         back = np.minimum(fill, 0.95 * identity.width + identity.hair_volume - s)
         hair = step(back, 0.0, 0.05) * step(-edge, 0.0, 0.03)
         depth = np.where(edge > 0, depth, -0.35 + 0.02 * strands)
@@ -393,9 +394,9 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
         bump(x, y, 0.0, mouth_y - 0.17, 0.42, 0.11),
     )
     beard = np.maximum(beard, bump(s, y, 0.86, 0.55, 0.13, 0.5))
-    stubble = np.clip(beard * 1.5, 0, 1) * identity.stubble
+    stubble = np.clip(beard * 1.35, 0, 1) * identity.stubble
     whiskers = look_up(fields["pores"], x * 150, y * 110)
-    stubble *= 0.42 + 0.30 * np.clip(whiskers, -1, 1.5)
+    stubble *= 0.42 + 0.22 * np.clip(whiskers, -1, 1.5)
     rgb = np.empty((3, *x.shape), np.float32)
     amounts = zip((0.055, -0.075, -0.07), (0.0, -0.02, 0.05), strict=True)
     for channel, (flush, blue) in enumerate(amounts):
@@ -416,9 +417,9 @@ def _brows(identity: Identity, rgb, density) -> np.ndarray:
     side = np.repeat([-1.0, 1.0], count)
     along = generator.beta(1.25, 1.35, 2 * count)  # inner to outer end
     spread = np.clip(generator.normal(0, 0.52, 2 * count), -1.3, 1.3)
-    thick = 0.046 * identity.brow_thickness * (1 - 0.62 * along) * (0.55 + 0.45 * np.minimum(along / 0.12, 1))
+    thick = 0.046 * identity.brow_thickness * (1 - 0.62 * along) * (0.35 + 0.65 * np.minimum(along / 0.22, 1))
     arch = 0.07 * identity.brow_arch * (1 - np.square((along - 0.62) / 0.62))
-    arch -= 0.03 * np.square(1 - np.minimum(along / 0.35, 1))
+    arch -= 0.02 * np.square(1 - np.minimum(along / 0.35, 1))
     root_x = 0.155 + 0.60 * along * (0.9 + 0.1 * identity.width)
     root_y = -0.262 - identity.brow_height - arch + 0.03 * along + thick * spread
     angle = -1.25 + 1.15 * np.minimum(along * 2.2, 1) + 0.45 * along  # upright to lying
