@@ -12,7 +12,7 @@ right of the picture, y down. A picture is made in six steps, all on one pixel g
 4. what moves by itself: eyes with lids, lips, teeth; hills and furrows, true hollows
    of the depth, that the AUs raise and press into the skin;
 5. light: see `aulib.standin.light`;
-6. camera: a square-root curve and grain.
+6. camera: a little blur, a square-root curve, grain.
 
 What the AUs do follows the descriptions of the Facial Action Coding System (Ekman,
 Friesen and Hager, 2002). AUs of one region change each other's look (the paper,
@@ -23,6 +23,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from aulib.standin.light import shade, slopes
 from aulib.standin.person import Identity, make_identity
@@ -101,7 +102,8 @@ def render_face(
     light = shade(surface, scale, lamp)
     picture = _backdrop(identity, lamp, height, width)
     picture += alpha * (light - picture)
-    # a camera's curve is close to a square root of the light
+    # a lens is never quite sharp; a camera's curve is close to a square root
+    picture = gaussian_filter(picture, (0, 0.5, 0.5), truncate=3.0)
     picture = np.sqrt(np.clip(picture, 0, 1)) * 255
     grain = generator.standard_normal(picture[0].size + 2000, np.float32) * 1.6
     for channel in range(3):  # three shifted views of one field are cheaper than three
@@ -182,7 +184,8 @@ def _muscles(
 ) -> dict[str, float]:
     """How far each muscle pulls, 0..1 or a little more, with what AUs do together."""
     # plain floats keep the pictures in float32
-    au6, au10, au12, au14, au17 = ((aus / 5) ** 1.2 * identity.strength).tolist()
+    rise = np.array([1.05, 1.2, 1.2, 1.2, 1.2])
+    au6, au10, au12, au14, au17 = ((aus / 5) ** rise * identity.strength).tolist()
     pull = {name: float(distractors.get(name, 0.0)) for name in DISTRACTORS}
     pull |= {"au6": au6, "au10": au10, "au12": au12, "au14": au14, "au17": au17}
     # 10 with 12: the stretched lip rises less, the two folds are one, and deeper
@@ -389,7 +392,10 @@ def _between(field: np.ndarray, column, row) -> np.ndarray:
     left, top = left.astype(np.intp) & 255, top.astype(np.intp) & 255
     after, under = (left + 1) & 255, (top + 1) & 255
     high = field[top, left] * (1 - right) + field[top, after] * right
-    return high * (1 - low) + (field[under, left] * (1 - right) + field[under, after] * right) * low
+    return (
+        high * (1 - low)
+        + (field[under, left] * (1 - right) + field[under, after] * right) * low
+    )
 
 
 def _paint(colour: np.ndarray, share: np.ndarray, tint: Sequence) -> None:
@@ -454,10 +460,18 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
     place = np.abs(place - np.rint(place))  # 0 in the gap, 0.5 in a tooth's middle
     edge = edge - 0.012 * np.clip(0.16 - place, 0, 0.16) * 6
     teeth = step(edge - v, 0.0, 0.02) * step(mouth_x + 0.02 - s, 0.10, 0.2)
-    shadow = np.clip(1 - 0.9 * square, 0.25, 1) * (0.55 + 0.45 * step(v, mouth_y - 0.06, 0.09))
-    teeth_tint = [tone * shadow * (1 - 0.45 * ridge(place, 0.05)) for tone in (0.60, 0.54, 0.44)]
+    shadow = np.clip(1 - 0.9 * square, 0.25, 1) * (
+        0.55 + 0.45 * step(v, mouth_y - 0.06, 0.09)
+    )
+    teeth_tint = [
+        tone * shadow * (1 - 0.45 * ridge(place, 0.05)) for tone in (0.60, 0.54, 0.44)
+    ]
     tongue = bump(x, v, 0.0, mouth_y + 0.17, 0.26, 0.09)
-    _paint(colour, inside, [0.028 + 0.14 * tongue, 0.008 + 0.035 * tongue, 0.008 + 0.03 * tongue])
+    _paint(
+        colour,
+        inside,
+        [0.028 + 0.14 * tongue, 0.008 + 0.035 * tongue, 0.008 + 0.03 * tongue],
+    )
     _paint(colour, 0.95 * inside * teeth, teeth_tint)
     depth -= inside * (0.10 - 0.07 * teeth)
     view["gloss"] += inside * (1.2 * teeth - view["gloss"])
@@ -508,26 +522,47 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
     white = [0.43 * shadow + warm, 0.395 * shadow, 0.375 * shadow]
     _paint(colour, ball, white)
     caruncle = bump(place, down, -0.97, 0.008, 0.13, 0.035) * ball
-    _paint(colour, 0.8 * caruncle, [0.42 * skin[0] + 0.12, 0.10 + 0.15 * skin[1], 0.10 + 0.12 * skin[2]])
+    _paint(
+        colour,
+        0.8 * caruncle,
+        [0.42 * skin[0] + 0.12, 0.10 + 0.15 * skin[1], 0.10 + 0.12 * skin[2]],
+    )
     iris_x = across * side - 0.060 * pull["gaze_x"] + 0.006 * side
     iris_y = down + 0.004 - 0.035 * pull["gaze_y"]
     radius = np.sqrt(iris_x * iris_x + iris_y * iris_y)
     disc = np.clip((0.084 - radius) * (0.75 * scale) + 0.5, 0, 1) * ball
-    spokes = _between(noise(identity.texture)["pores"], iris_x * 130 + 512, iris_y * 130 + 512)
+    spokes = _between(
+        noise(identity.texture)["pores"], iris_x * 130 + 512, iris_y * 130 + 512
+    )
     bright = (0.75 + 0.9 * np.clip(iris_y * 6, -0.4, 0.5)) * (1 + 0.16 * spokes)
-    bright *= (1 - 0.60 * ridge(radius - 0.084, 0.022)) * (1 - 0.55 * ridge(under, 0.055))
+    bright *= (1 - 0.60 * ridge(radius - 0.084, 0.022)) * (
+        1 - 0.55 * ridge(under, 0.055)
+    )
     _paint(colour, disc, [value * bright for value in identity.iris])
     pupil = np.clip((0.034 - radius) * (0.8 * scale) + 0.5, 0, 1) * disc
     _paint(colour, pupil, [0.004, 0.004, 0.004])
     # wet rim, lashes
     wet = ridge(over - 0.004, 0.010) * step(arch, 0.05, 0.25) * (1 - pull["blink"])
-    _paint(colour, 0.40 * wet, [0.55 * skin[0] + 0.16, 0.5 * skin[1] + 0.10, 0.5 * skin[2] + 0.10])
+    _paint(
+        colour,
+        0.40 * wet,
+        [0.55 * skin[0] + 0.16, 0.5 * skin[1] + 0.10, 0.5 * skin[2] + 0.10],
+    )
     dark = min(1.0, 0.45 + 0.35 * identity.lashes)
     lash = ridge(under - 0.006, 0.019) * step(arch, 0.0, 0.22)
-    lash += 0.5 * ridge(under + 0.016, 0.020) * step(arch, 0.0, 0.25) * step(place, 0.1, 0.9)
-    lash = dark * lash + 0.26 * dark * ridge(over + 0.010, 0.013) * step(arch, 0.05, 0.2)
+    lash += (
+        0.5
+        * ridge(under + 0.016, 0.020)
+        * step(arch, 0.0, 0.25)
+        * step(place, 0.1, 0.9)
+    )
+    lash = dark * lash + 0.26 * dark * ridge(over + 0.010, 0.013) * step(
+        arch, 0.05, 0.2
+    )
     _paint(colour, np.minimum(lash, 0.90), [0.016, 0.011, 0.009])
-    glint = bump(iris_x, iris_y, 0.045 * math.sin(identity.lamp) * 1.4, -0.032, 0.015, 0.015)
+    glint = bump(
+        iris_x, iris_y, 0.045 * math.sin(identity.lamp) * 1.4, -0.032, 0.015, 0.015
+    )
     glint *= ball * step(under, 0.015, 0.02)
     _paint(colour, 0.85 * np.minimum(1.3 * glint, 1), [1.1, 1.1, 1.1])
 

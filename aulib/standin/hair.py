@@ -60,8 +60,12 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         locks = look_up(fields["blotches"], x * 2 * size, y * 2 * size)
     else:
         pace = 75 if style == "short" else 34
-        fine = look_up(fields["strands"], across * min(230, 0.95 * density), along * pace)
-        bundle = look_up(fields["strands"], across * min(85, 0.5 * density) + 70, along * 0.7 * pace)
+        fine = look_up(
+            fields["strands"], across * min(230, 0.95 * density), along * pace
+        )
+        bundle = look_up(
+            fields["strands"], across * min(85, 0.5 * density) + 70, along * 0.7 * pace
+        )
         locks = look_up(fields["strands"], across * 24 + 30, along * 0.35 * pace)
     strands = 0.6 * fine + 0.5 * bundle + 0.3 * locks
     if style in ("cropped", "bald"):
@@ -93,7 +97,12 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         center = identity.parting * (1 - root)
         inner = np.abs(x - center) - reach * root
         stray = _curve(look_up, fields, 0.7 * x, 1.6 * y)
-        inner = inner + 0.05 * np.clip(y - 0.3, 0, 2) + 0.028 * stray - 0.02 * identity.wave * lock
+        inner = (
+            inner
+            + 0.05 * np.clip(y - 0.3, 0, 2)
+            + 0.028 * stray
+            - 0.02 * identity.wave * lock
+        )
         front = np.minimum(front, -inner)
         beside = np.full_like(x, 9.0)
         end = identity.hair_length
@@ -103,8 +112,17 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         stop = end - 0.30 * _step(s, 0.96 * width, 0.05)
         beside = np.maximum(beside, (y - stop) * 0.8)
     away = np.minimum(front, beside)
-    rough = {"tied": 0.02, "cropped": 0.03, "bald": 0.05}.get(style, 0.035)
-    soft = {"long": 0.05, "wavy": 0.05, "tied": 0.15, "bald": 0.30, "cropped": 0.18, "short": 0.20}.get(style, 0.12)
+    rough = {"tied": 0.02, "cropped": 0.03, "bald": 0.05, "long": 0.018}.get(
+        style, 0.03
+    )
+    soft = {
+        "long": 0.05,
+        "wavy": 0.05,
+        "tied": 0.15,
+        "bald": 0.30,
+        "cropped": 0.18,
+        "short": 0.20,
+    }.get(style, 0.12)
     if style == "short":
         rough = 0.055 * (1 - 0.75 * share)
     cover = _step(-(away + rough * strands), 0.01, soft)
@@ -122,20 +140,29 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         outer = (1.04 + 0.07 * np.clip(y - 0.2, 0, 1.2)) * width
         outer = outer + identity.hair_volume * (0.75 + 0.35 * np.clip(y, 0, 1))
         outer = outer + 0.06 * identity.wave * lock * np.clip(y + 0.6, 0, 1)
-        hang = np.minimum(outer - s, (end - y + 0.05 * locks + 0.03 * bundle + 0.02 * fine - 0.5 * (s - 1.0) ** 2))
+        hang = np.minimum(
+            outer - s,
+            (
+                end
+                - y
+                + 0.05 * locks
+                + 0.03 * bundle
+                + 0.02 * fine
+                - 0.5 * (s - 1.0) ** 2
+            ),
+        )
         hang = np.minimum(hang, -front)
         share = _step(y, -0.35, 0.6)  # from the scalp's outline to the curtain's
         edge = edge + share * (hang - edge)
         # a roll that turns away at both sides
-        middle = (s - 0.99 * width) * (1 / 0.30)
-        roll = 0.50 - 0.25 * np.clip(y, 0, 2) + 0.0 * y
+        middle = (s - (0.95 + 0.06 * np.clip(y, 0, 2)) * width) * (1 / 0.30)
+        roll = 0.46 - 0.05 * np.clip(y, 0, 3)
         curtain = roll - 0.18 * middle * middle + 0.02 * strands
-        share = _step(y, -0.1, 0.9)
-        depth = depth + share * (np.maximum(curtain, 0.05) - depth)
+        depth = np.maximum(depth, curtain - 0.55 * (1 - _step(y, -0.35, 1.4)))
     else:
         edge = np.minimum(edge, 0.7 * (stop - y))
-        lift = _step(-away, 0.12, 0.36)
-        depth = depth - (1 - lift) * 0.5 * identity.hair_volume
+        lift = _step(-away, 0.16, 0.50)
+        depth = depth - (1 - lift) * 0.45 * identity.hair_volume
     edge = np.where(cover > 0.02, edge, -1.0)
     if style == "tied" and identity.sweep > -0.2:  # a knot above the crown
         above = y + 1.60 + 0.9 * identity.hair_volume
@@ -150,13 +177,17 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
     if style in ("cropped", "bald", "coils"):
         length = length + 1e3  # no common flow, no sheen
     rgb = np.empty((3, *x.shape), np.float32)
-    shade = 1 + {"cropped": 0.13, "bald": 0.13, "coils": 0.30}.get(style, 0.20) * strands
+    shade = (
+        1 + {"cropped": 0.13, "bald": 0.13, "coils": 0.30}.get(style, 0.20) * strands
+    )
     shade = np.clip(shade, 0.25, 1.9)
     grey = np.clip(fine + 0.3 * bundle, 0, 1) * identity.greying
     for channel, tint in enumerate(identity.hair):
         rgb[channel] = tint * shade * (1 + 0.10 * locks * (1 - channel * 0.4))
         pale = 0.34 * shade
-        rgb[channel] += (0.25 * grey + 0.6 * identity.greying**2) * (pale - rgb[channel])
+        rgb[channel] += (0.25 * grey + 0.6 * identity.greying**2) * (
+            pale - rgb[channel]
+        )
     return {
         "cover": cover,
         "depth": depth,

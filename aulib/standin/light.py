@@ -16,7 +16,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-AROUND = [(math.cos(0.25 * math.pi * k), math.sin(0.25 * math.pi * k)) for k in range(8)]
+AROUND = [
+    (math.cos(0.25 * math.pi * k), math.sin(0.25 * math.pi * k)) for k in range(8)
+]
 REACH = (0.035, 0.08, 0.16, 0.30, 0.52)  # units
 MARCH = (0.03, 0.055, *(0.085 + 0.045 * k for k in range(14)))
 
@@ -132,6 +134,7 @@ def shade(surface: Mapping[str, np.ndarray], scale: float, lamp: dict) -> np.nda
     for _ in range(3):
         strand *= strand
     strand = hair * (0.20 * strand * strand + 0.04 * strand) * (tx * tx + ty * ty)
+    strand *= 0.25 + 0.75 * length  # less at the outline
     shine *= 1 - hair
     shine *= free
     strand *= free * np.maximum(facing + 0.2, 0)

@@ -203,7 +203,7 @@ def body_maps(identity: Identity, density: int) -> Maps:
     inside = y - drop + 0.15 * np.maximum(s - 0.45, 0)
     shirt = step(inside, 0.0, 0.02)
     cloth = neck + 0.05 + 0.025 * ridge(inside - 0.035, 0.04)
-    cloth += 0.022 * folds * step(inside, 0.15, 0.3)
+    cloth += 0.012 * folds * step(inside, 0.15, 0.3)
     weave = look_up(fields["pores"], x * 120, y * 120)
     seam = 1 - 0.35 * ridge(inside - 0.085, 0.010) + 0.035 * weave
     for layer, value in zip(rgb, identity.shirt, strict=True):
@@ -260,7 +260,9 @@ def _skull(identity: Identity, x, y, hair: float):
     half += [0.70 * jaw + 2 * full, 0.49 * jaw + full, 0.33 * jaw, 0]
     half = rounded(at, [identity.width * value for value in half])
     deep = [0, 0.30, 0.72, 0.96, 1.07, 1.11, 1.06, 1.05, 1.05, 1.04, 1.0, 0.80, 0]
-    deep = rounded(at, [value + 0.6 * hair * (place < 0) for value, place in zip(deep, at)])
+    deep = rounded(
+        at, [value + 0.6 * hair * (place < 0) for value, place in zip(deep, at)]
+    )
     slope = np.gradient(half, heights)
     place = ((y - TOP) * (HEIGHTS / (BOTTOM - TOP))).astype(np.intp)
     table = np.stack([half, slope, deep]).astype(np.float32)
@@ -281,7 +283,7 @@ def _relief(identity: Identity, x, y, s) -> np.ndarray:
     z = 0.045 * identity.brow_ridge * ridge(y - brow, 0.11) * ridge(s - 0.36, 0.40)
     z += 0.03 * bump(x, y, 0.0, -0.72, 0.55, 0.28)
     z -= 0.07 * bump(s, y, 0.86, -0.30, 0.17, 0.34)
-    z -= 0.15 * bump(s, y, eye_x - 0.05, -0.02, 0.27, 0.155)
+    z -= 0.165 * bump(s, y, eye_x - 0.05, -0.02, 0.27, 0.155)
     z -= 0.07 * bump(s, y, 0.21, -0.04, 0.09, 0.12)
     z += 0.145 * bump(s, y, eye_x, 0.005, 0.185, 0.135)
     # tear trough and the fat below it
@@ -304,7 +306,7 @@ def _relief(identity: Identity, x, y, s) -> np.ndarray:
     jowl = s - (0.46 + 0.14 * (y - mouth_y))
     z -= 0.030 * identity.age**2 * ridge(jowl, 0.05) * ridge(y - mouth_y - 0.2, 0.17)
     lines = wave(5.5 * y + 0.35 * s * s + 0.1 * wave(0.8 * x))
-    z += 0.0045 * identity.wrinkles * lines * bump(x, y, 0.0, -0.68, 0.55, 0.18)
+    z += 0.007 * identity.wrinkles * lines * bump(x, y, 0.0, -0.68, 0.55, 0.18)
     return z + _nose(identity, x, y, s, nose)
 
 
@@ -324,7 +326,7 @@ def _nose(identity: Identity, x, y, s, nose: float) -> np.ndarray:
     place = ((y + 0.9 * x * x - TOP) * (HEIGHTS / (BOTTOM - TOP))).astype(np.intp)
     rise, thick = (row.take(np.clip(place, 0, HEIGHTS - 1)) for row in table)
     # a roof with a rounded ridge
-    z = rise * (0.75 * ridge(x / thick, 1) + 0.25 * ridge(x / thick, 0.55))
+    z = rise * (0.92 * ridge(x / thick, 1) + 0.08 * ridge(x / thick, 0.6))
     tip = identity.nose_tip
     z += 0.055 * tip * bump(x, y, 0.0, nose - 0.155, 0.125, 0.115)
     wing_x = 0.195 * identity.nose_width
@@ -388,9 +390,12 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
     generator = np.random.default_rng([identity.texture, 2])
     for _ in range(generator.poisson(2.5)):  # moles
         at_x, at_y, size = generator.uniform([-0.8, -0.6, 0.010], [0.8, 1.6, 0.020])
-        tone *= 1 - 0.55 * bump(x, y, float(at_x), float(at_y), float(size), float(size))
+        tone *= 1 - 0.55 * bump(
+            x, y, float(at_x), float(at_y), float(size), float(size)
+        )
     beard = np.maximum(
-        bump(x, y, 0.0, mouth_y + 0.52, 0.78, 0.46) * step(y - 0.35 * s, mouth_y - 0.1, 0.4),
+        bump(x, y, 0.0, mouth_y + 0.52, 0.78, 0.46)
+        * step(y - 0.35 * s, mouth_y - 0.1, 0.4),
         bump(x, y, 0.0, mouth_y - 0.17, 0.42, 0.11),
     )
     beard = np.maximum(beard, bump(s, y, 0.86, 0.55, 0.13, 0.5))
@@ -406,19 +411,26 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
     # nostrils
     rgb *= 1 - 0.90 * np.minimum(1.3 * _nostrils(identity, s, y), 1)
     gloss = 0.75 + 0.5 * bump(x, y, 0.0, -0.6, 0.5, 0.4) - 0.4 * np.clip(stubble, 0, 1)
-    gloss += 0.8 * bump(x, y, 0.0, 0.25, 0.22, 0.4) + 0.3 * bump(s, y, 0.55, 0.2, 0.2, 0.2)
+    gloss += 0.8 * bump(x, y, 0.0, 0.25, 0.22, 0.4) + 0.3 * bump(
+        s, y, 0.55, 0.2, 0.2, 0.2
+    )
     return rgb, gloss * identity.oil
 
 
 def _brows(identity: Identity, rgb, density) -> np.ndarray:
     """Single hairs, upright near the nose, lying further on; returns their cover."""
     generator = np.random.default_rng([identity.texture, 1])
-    count = int(330 * min(1.6, 0.35 + 0.65 * identity.brow_thickness))
+    count = int(240 * min(1.6, 0.35 + 0.65 * identity.brow_thickness))
     side = np.repeat([-1.0, 1.0], count)
     along = generator.beta(1.25, 1.35, 2 * count)  # inner to outer end
     spread = np.clip(generator.normal(0, 0.52, 2 * count), -1.3, 1.3)
-    thick = 0.046 * identity.brow_thickness * (1 - 0.62 * along) * (0.35 + 0.65 * np.minimum(along / 0.22, 1))
-    arch = 0.07 * identity.brow_arch * (1 - np.square((along - 0.62) / 0.62))
+    thick = (
+        0.046
+        * identity.brow_thickness
+        * (1 - 0.62 * along)
+        * (0.35 + 0.65 * np.minimum(along / 0.22, 1))
+    )
+    arch = 0.058 * identity.brow_arch * (1 - np.square((along - 0.62) / 0.62))
     arch -= 0.02 * np.square(1 - np.minimum(along / 0.35, 1))
     root_x = 0.155 + 0.60 * along * (0.9 + 0.1 * identity.width)
     root_y = -0.262 - identity.brow_height - arch + 0.03 * along + thick * spread
@@ -435,11 +447,13 @@ def _brows(identity: Identity, rgb, density) -> np.ndarray:
     x = side * (root_x + length * way * cosine)
     y = root_y + length * way * sine
     fade = (1 - 0.75 * way) * np.ones_like(x)
-    weight = fade * (0.011 * density / points * generator.uniform(0.6, 1.4, 2 * count) * 9)
+    weight = fade * (
+        0.011 * density / points * generator.uniform(0.6, 1.4, 2 * count) * 9
+    )
     canvas = splat(rgb.shape[1:], x, y, weight, density)
     canvas = gaussian_filter(canvas, max(0.45, 0.0035 * density))
     soft = gaussian_filter(canvas, 0.022 * density)
-    cover = np.clip(0.52 * canvas + 0.14 * soft, 0, 0.86)
+    cover = np.clip(0.33 * canvas + 0.14 * soft, 0, 0.84)
     for channel, layer in enumerate(rgb):
         tint = 0.55 * identity.hair[channel] + 0.10 * identity.skin[channel]
         layer += cover * (tint - layer)
