@@ -256,11 +256,15 @@ def _skin(identity: Identity, pull, u, v, scale):
         # the corners: AU12 pulls them back and up, AU14 in; AU17 lets them hang
         corner = bump(a, b, mouth_x + 0.12 * out, mouth_y - 0.13 * up, 0.31, 0.25)
         corner *= gain12[low]
-        tight = bump(a, b, mouth_x, mouth_y - 0.06 * up, 0.17, 0.14) * gain14[low]
-        out_x += 0.17 * out * corner - 0.060 * pull["dimple"] * tight
-        out_y -= 0.15 * up * corner
+        tight = bump(a, b, mouth_x, mouth_y - 0.06 * up, 0.20, 0.15) * gain14[low]
+        out_x += 0.17 * out * corner - 0.085 * pull["dimple"] * tight
+        # the mouth becomes a U: the further out, the higher
+        bowl = np.minimum(a * (1 / (mouth_x + 0.12)), 1)
+        bowl = bowl * bowl * ridge(np.maximum(a - mouth_x - 0.12, 0), 0.26)
+        bowl *= ridge(b - mouth_y + 0.07 * up, 0.27) * gain12[low]
+        out_y -= 0.155 * up * bowl
         out_y += 0.060 * pull["au17"] * tight
-        out_y -= 0.035 * up * bump(a, b, 0.0, mouth_y, 0.5, 0.3)
+        out_y -= 0.020 * up * bump(a, b, 0.0, mouth_y, 0.5, 0.3)
         # the cheeks follow the corners
         out_y -= 0.07 * up * bump(a, b, 0.60, 0.56, 0.25, 0.25) * gain12[low]
         # AU10: the upper lip's middle, square rather than round, and the nose's wings
@@ -336,13 +340,13 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     depth += 0.75 * amount * ridge(fold - 0.13, 0.13)
     _press(view, fold, 0.040, amount)
     # AU14: a bent furrow beside the corner, bulges on both sides of it
-    bow = s - (mouth_x + 0.075 - 2.0 * (y - mouth_y) * (y - mouth_y))
-    tall = ridge(y - mouth_y - 0.01, 0.115)
-    _press(view, bow, 0.032, 0.100 * dimple * tall * gain14)
-    depth += 0.075 * dimple * bump(s, y, mouth_x + 0.17, mouth_y + 0.02, 0.08, 0.13)
-    depth += 0.042 * dimple * bump(s, y, mouth_x - 0.01, mouth_y + 0.07, 0.06, 0.06)
-    depth += 0.036 * dimple * bump(s, y, mouth_x - 0.01, mouth_y - 0.07, 0.06, 0.06)
-    # AU12 also leaves a short line outside its fold when it is strong
+    bow = s - (mouth_x + 0.085 - 1.6 * (y - mouth_y + 0.02) * (y - mouth_y + 0.02))
+    tall = ridge(y - mouth_y - 0.02, 0.135)
+    _press(view, bow, 0.046, 0.108 * dimple * tall * gain14)
+    depth += 0.125 * dimple * bump(s, y, mouth_x + 0.20, mouth_y + 0.01, 0.12, 0.18)
+    # the corner itself is drawn tight over a small knot of muscle
+    depth += 0.035 * dimple * bump(s, y, mouth_x - 0.02, mouth_y + 0.075, 0.12, 0.06)
+    depth += 0.030 * dimple * bump(s, y, mouth_x - 0.02, mouth_y - 0.080, 0.12, 0.06)
     # AU6: the furrow below the lid, the bag above it, crow's feet
     beside = s - eye_x
     arc = y - 0.155 - 0.10 * beside + 0.95 * beside * beside
@@ -409,12 +413,16 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
     mouth_x, mouth_y = identity.mouth_x, identity.mouth_y
     depth, colour, inside = view["depth"], view["albedo"], view["inside"]
     s = np.abs(x)
-    thin = identity.lips * (1 - 0.28 * pull["au12"] - 0.45 * pull["au14"])
+    thin = identity.lips * (1 - 0.28 * pull["au12"] - 0.55 * pull["au14"])
     thin = max(thin, 0.25)
     square = (x * x) * (1 / mouth_x**2)
     arch = np.clip(1 - square, 0, 1)
     offset = y - _lip_line(identity, x)
-    bow = 1 - 0.20 * ridge(x, 0.055) + 0.06 * ridge(s - 0.085, 0.06)
+    bow = (
+        1
+        - 0.20 * (1 - 0.6 * min(pull["au12"], 1)) * ridge(x, 0.055)
+        + 0.06 * ridge(s - 0.085, 0.06)
+    )
     balance = identity.lip_balance
     upper = 0.100 * thin * balance * (0.45 * arch + 0.55 * arch * arch) * bow + 1e-4
     upper *= 1 - 0.25 * pull["au17"]

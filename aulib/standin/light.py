@@ -106,7 +106,7 @@ def shade(surface: Mapping[str, np.ndarray], scale: float, lamp: dict) -> np.nda
     right, down, hair = surface["right"], surface["down"], surface["hair"]
     room, free = shades(surface["depth"], scale, lamp["direction"])
     room = room * (1 - 0.75 * surface["crease"])
-    free = free * (1 - 0.45 * surface["crease"])
+    free = free * (1 - 0.60 * surface["crease"])
     length = 1 / np.sqrt(1 + right * right + down * down)
     lx, ly, lz = lamp["direction"]
     facing = (lz - right * lx - down * ly) * length

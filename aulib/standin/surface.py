@@ -256,8 +256,8 @@ def _skull(identity: Identity, x, y, hair: float):
     full = 0.02 * (identity.fullness - 0.5)
     side = hair * (1.0 if identity.hair_style in ("coils", "wavy") else 0.45)
     half = [0, 0.36, 0.69 + 0.6 * hair, 0.93 + hair, 1.045 + side, 1.02 + 0.8 * side]
-    half += [1.005 + 0.4 * side, 0.98 + full, 0.865 * jaw + 2 * full]
-    half += [0.70 * jaw + 2 * full, 0.49 * jaw + full, 0.33 * jaw, 0]
+    half += [1.005 + 0.4 * side, 0.96 + full, 0.84 * jaw + 2 * full]
+    half += [0.685 * jaw + 2 * full, 0.49 * jaw + full, 0.33 * jaw, 0]
     half = rounded(at, [identity.width * value for value in half])
     deep = [0, 0.30, 0.72, 0.96, 1.07, 1.11, 1.06, 1.05, 1.05, 1.04, 1.0, 0.80, 0]
     deep = rounded(
