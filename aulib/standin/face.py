@@ -184,7 +184,7 @@ def _muscles(
 ) -> dict[str, float]:
     """How far each muscle pulls, 0..1 or a little more, with what AUs do together."""
     # plain floats keep the pictures in float32
-    rise = np.array([1.05, 1.2, 1.2, 1.2, 1.2])
+    rise = np.array([1.0, 1.2, 1.1, 1.05, 1.2])  # each AU's levels look even
     au6, au10, au12, au14, au17 = ((aus / 5) ** rise * identity.strength).tolist()
     pull = {name: float(distractors.get(name, 0.0)) for name in DISTRACTORS}
     pull |= {"au6": au6, "au10": au10, "au12": au12, "au14": au14, "au17": au17}
@@ -466,7 +466,7 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
     edge = mouth_y + 0.028 + 0.10 * x * x - 0.02 * pull["au12"]
     place = x * (1 / 0.118)
     place = np.abs(place - np.rint(place))  # 0 in the gap, 0.5 in a tooth's middle
-    edge = edge - 0.012 * np.clip(0.16 - place, 0, 0.16) * 6
+    edge = edge - 0.012 * np.clip(0.16 - place, 0, 0.16) * 3.5
     teeth = step(edge - v, 0.0, 0.02) * step(mouth_x + 0.02 - s, 0.10, 0.2)
     shadow = np.clip(1 - 0.9 * square, 0.25, 1) * (
         0.55 + 0.45 * step(v, mouth_y - 0.06, 0.09)
@@ -527,7 +527,7 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
     far = np.abs(place)
     shadow = 1 - 0.50 * ridge(under, 0.065) - 0.38 * np.clip(far - 0.45, 0, 1)
     warm = 0.05 * bump(place, down, -0.95, 0.01, 0.35, 0.06)
-    white = [0.43 * shadow + warm, 0.395 * shadow, 0.375 * shadow]
+    white = [0.37 * shadow + warm, 0.345 * shadow, 0.33 * shadow]
     _paint(colour, ball, white)
     caruncle = bump(place, down, -0.97, 0.008, 0.13, 0.035) * ball
     _paint(

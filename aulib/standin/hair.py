@@ -9,6 +9,7 @@
 """
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from aulib.standin.person import Identity
 
@@ -157,10 +158,15 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         # a roll that turns away at both sides
         middle = (s - (0.95 + 0.06 * np.clip(y, 0, 2)) * width) * (1 / 0.30)
         roll = 0.46 - 0.05 * np.clip(y, 0, 3)
-        curtain = roll - 0.18 * middle * middle + 0.02 * strands
+        curtain = roll - 0.18 * middle * middle + 0.008 * strands
         depth = np.maximum(depth, curtain - 0.55 * (1 - _step(y, -0.35, 1.4)))
+        smooth = gaussian_filter(depth, 0.05 * density)
+        depth = depth + _step(s, 0.85, 0.3) * (smooth + 0.008 * strands - depth)
     else:
-        edge = np.minimum(edge, 0.7 * (stop - y))
+        end = (
+            0.40 * (stop - y) + 0.02 * bundle if style == "coils" else 0.7 * (stop - y)
+        )
+        edge = np.minimum(edge, end)
         lift = _step(-away, 0.16, 0.50)
         depth = depth - (1 - lift) * 0.45 * identity.hair_volume
     edge = np.where(cover > 0.02, edge, -1.0)

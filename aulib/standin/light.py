@@ -122,7 +122,7 @@ def shade(surface: Mapping[str, np.ndarray], scale: float, lamp: dict) -> np.nda
     narrow *= narrow  # to the 64th
     grazing = 1 - length
     grazing *= grazing
-    shine = (0.034 * broad + 0.060 * narrow) * (1 + 3 * grazing) * surface["gloss"]
+    shine = (0.032 * broad + 0.046 * narrow) * (1 + 3 * grazing) * surface["gloss"]
     shine += 0.05 * grazing * surface["gloss"] * room
     # hair: along the strand t, (1 - (t h)^2) to a power
     tx, ty = surface["flow_x"], surface["flow_y"]

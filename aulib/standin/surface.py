@@ -187,7 +187,12 @@ def body_maps(identity: Identity, density: int) -> Maps:
     neck += 0.12 * step(y, 2.3, 0.9)
     # from behind the ear to the notch of the breastbone, and the larynx between
     cord = s - (0.075 + 0.40 * (2.32 - y))
-    neck += 0.055 * ridge(cord, 0.085) * step(y, 1.55, 0.9) * step(-y, -2.42, 0.2)
+    neck += (
+        (0.048 if identity.male else 0.034)
+        * ridge(cord, 0.085)
+        * step(y, 1.55, 0.9)
+        * step(-y, -2.42, 0.2)
+    )
     neck -= 0.04 * bump(x, y, 0.0, 2.34, 0.08, 0.08)
     lump = 0.05 if identity.male else 0.015
     neck += lump * bump(x, y, 0.0, 1.93, 0.10, 0.12)
@@ -202,14 +207,16 @@ def body_maps(identity: Identity, density: int) -> Maps:
     drop += 0.12 * (1 - np.minimum(s * (1 / 0.6), 1))
     inside = y - drop + 0.15 * np.maximum(s - 0.45, 0)
     shirt = step(inside, 0.0, 0.02)
-    cloth = neck + 0.05 + 0.025 * ridge(inside - 0.035, 0.04)
+    chest = 0.30 - 0.06 * s * s - 0.35 * np.square(1 - np.clip((half - s) * 2.2, 0, 1))
+    cloth = neck + step(inside, 0.22, 0.5) * (chest - neck)
+    cloth += 0.04 + 0.025 * ridge(inside - 0.035, 0.04)
     cloth += 0.012 * folds * step(inside, 0.15, 0.3)
     weave = look_up(fields["pores"], x * 120, y * 120)
     seam = 1 - 0.35 * ridge(inside - 0.085, 0.010) + 0.035 * weave
     for layer, value in zip(rgb, identity.shirt, strict=True):
         layer += shirt * (value * seam - layer)
     depth = neck + shirt * (cloth - neck)
-    gloss = 0.6 * (1 - shirt)
+    gloss = 0.35 * (1 - shirt)
     edge = np.maximum(edge, np.where(shirt > 0.3, half + 0.04 - s, -1))
     hair = np.zeros_like(x)
     if identity.hair_length > 0:  # what falls behind the neck
@@ -248,7 +255,7 @@ def _skull(identity: Identity, x, y, hair: float):
     def rounded(at: list[float], values: list[float]) -> np.ndarray:
         curve = PchipInterpolator(at, np.square(values))
         squares = curve(np.clip(heights, at[0], at[-1]))
-        squares = gaussian_filter1d(squares, 0.008 * HEIGHTS)  # both ends are round
+        squares = gaussian_filter1d(squares, 0.011 * HEIGHTS)  # both ends are round
         return np.sqrt(np.maximum(squares - 0.05, 1e-6))
 
     at = [top, top + 0.06, top + 0.24, -1.1, -0.7, -0.3, 0.1, 0.5, chin - 0.66]
@@ -447,9 +454,8 @@ def _brows(identity: Identity, rgb, density) -> np.ndarray:
     x = side * (root_x + length * way * cosine)
     y = root_y + length * way * sine
     fade = (1 - 0.75 * way) * np.ones_like(x)
-    weight = fade * (
-        0.011 * density / points * generator.uniform(0.6, 1.4, 2 * count) * 9
-    )
+    weight = 0.00078 * density * density / points  # a hair's width by a step's length
+    weight = weight * fade * generator.uniform(0.6, 1.4, 2 * count)
     canvas = splat(rgb.shape[1:], x, y, weight, density)
     canvas = gaussian_filter(canvas, max(0.45, 0.0035 * density))
     soft = gaussian_filter(canvas, 0.022 * density)
