@@ -37,8 +37,10 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
     side = x - identity.parting
     # 2. flow
     if long:
-        high = np.minimum(y + 0.35, 0)
-        across = np.sqrt(side * side + 0.55 * high * high + 1e-4)
+        high = y + 0.35
+        high = 0.5 * (high - np.sqrt(high * high + 0.08))  # below 0 above the temples
+        across = 0.4 * np.sqrt(side * side + 0.55 * high * high + 1e-4)
+        across += 0.6 * np.sqrt(side * side + 4e-4) - 0.42 * high
         across += 0.10 * np.maximum(y, 0) * 0.3
         along = y + 0.6 * np.abs(side)
         bend = _curve(look_up, fields, x, y) * 0.03
@@ -93,7 +95,9 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
     if long:
         # two curtains: from the parting over the temples, beside the cheeks, down
         fall = np.clip((y + 1.12 + identity.hairline) * (1 / 1.15), 0, 1)
+        peak = 0.5 + 0.4 * identity.sweep  # a pointed opening or a round one
         root = np.sqrt(fall) * (1.15 - 0.15 * fall)
+        root += peak * (fall * (1.6 - 0.6 * fall) - root)
         reach = np.where(side > 0, 1.0, 1.0) * (0.88 + identity.open) * width
         center = identity.parting * (1 - root)
         inner = np.abs(x - center) - reach * root
@@ -129,6 +133,9 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
     cover = _step(-(away + rough * strands), 0.01, soft)
     thin = {"cropped": 0.88, "bald": 0.75}.get(style, 1.0)
     cover *= thin
+    if long:  # the parting's scalp
+        scalp = np.clip(1 - np.abs(side + 0.003 * bundle) * (1 / 0.022), 0, 1)
+        cover = cover * (1 - 0.45 * scalp * _step(-y, 0.9, 0.3))
     # outline
     if style == "short":
         around = around + 0.02 * locks * np.clip(-y, 0, 1)
@@ -138,8 +145,8 @@ def grow(identity: Identity, x, y, s, skull, around, fields, look_up, density) -
         edge = edge + 0.02 * bundle + 0.02 * locks
     depth = skull + (0.028 if style == "coils" else 0.010) * strands
     if long:
-        outer = (1.04 + 0.07 * np.clip(y - 0.2, 0, 1.2)) * width
-        outer = outer + identity.hair_volume * (0.75 + 0.35 * np.clip(y, 0, 1))
+        outer = (1.0 + 0.10 * np.clip(y + 0.3, 0, 1.3)) * width
+        outer = outer + identity.hair_volume * (0.5 + 0.5 * np.clip(y, 0, 1))
         outer = outer + 0.06 * identity.wave * lock * np.clip(y + 0.6, 0, 1)
         hang = np.minimum(
             outer - s,

@@ -181,7 +181,7 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         mouth_width=around(1.0 + 0.02 * sign, 0.07),
         lips=around(1.12 - 0.08 * sign + 0.09 * (tone - 2.5), 0.15),
         lip_balance=around(1.0, 0.12),
-        corner_lift=around(0.021, 0.012),
+        corner_lift=around(0.028, 0.013),
         fold=generator.uniform(0.0, 0.6) ** 2 + 0.55 * age,
         hair=triple(hair),
         hair_style=style,
