@@ -14,7 +14,6 @@ camera; the unit is half a face's width (69 mm), the origin lies between the pup
 Only sums, products and roots are used on arrays: they are the same on all processors.
 """
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,8 +25,7 @@ from aulib.standin.hair import grow
 from aulib.standin.person import Identity
 
 FIELDS = ("depth", "red", "green", "blue", "edge", "gloss", "hair", "flow_x", "flow_y")
-HEAD = (-1.75, 1.75, -2.25, 2.75)  # left, right, top, bottom in units
-BODY = (-2.1, 2.1, -0.25, 3.1)
+BODY = (-2.1, 2.1, -0.25, 3.1)  # left, right, top, bottom in units
 TOP, BOTTOM, HEIGHTS = -2.5, 3.5, 4096  # of the tables of profiles
 
 
@@ -136,7 +134,8 @@ def look_up(field: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarr
 @lru_cache(maxsize=16)
 def head_maps(identity: Identity, density: int) -> Maps:
     """Steps 1 to 3."""
-    x, y = _grid(HEAD, density)
+    box = (-1.5, 1.5, -2.25, max(1.9, identity.hair_length + 0.25))
+    x, y = _grid(box, density)
     s = np.abs(x)
     fields = noise(identity.texture)
     pores = look_up(fields["pores"], x * 130, y * 130)
@@ -153,7 +152,7 @@ def head_maps(identity: Identity, density: int) -> Maps:
     rgb *= 1 - (1 - behind) * hollow
     rgb[0] *= 1 + 0.06 * (1 - behind)
     edge = np.maximum(edge, ear)
-    gloss *= 1 - _brows(identity, rgb, density)
+    gloss *= 1 - _brows(identity, rgb, density, box)
     # the hair has its own, wider head
     wide, around = _skull(identity, x, y, identity.hair_volume)
     hair = grow(identity, x, y, s, wide, around, fields, look_up, density)
@@ -166,7 +165,7 @@ def head_maps(identity: Identity, density: int) -> Maps:
         layer += cover * (tint - layer)
     edge = np.maximum(edge, hair["edge"])
     flow = [hair["flow_x"], hair["flow_y"]]
-    return _pack([depth, *rgb, edge, gloss * (1 - cover), cover, *flow], HEAD, density)
+    return _pack([depth, *rgb, edge, gloss * (1 - cover), cover, *flow], box, density)
 
 
 @lru_cache(maxsize=16)
@@ -424,7 +423,7 @@ def _skin_colour(identity: Identity, x, y, s, pores, blotches, coarse):
     return rgb, gloss * identity.oil
 
 
-def _brows(identity: Identity, rgb, density) -> np.ndarray:
+def _brows(identity: Identity, rgb, density, box) -> np.ndarray:
     """Single hairs, upright near the nose, lying further on; returns their cover."""
     generator = np.random.default_rng([identity.texture, 1])
     count = int(240 * min(1.6, 0.35 + 0.65 * identity.brow_thickness))
@@ -456,7 +455,7 @@ def _brows(identity: Identity, rgb, density) -> np.ndarray:
     fade = (1 - 0.75 * way) * np.ones_like(x)
     weight = 0.00078 * density * density / points  # a hair's width by a step's length
     weight = weight * fade * generator.uniform(0.6, 1.4, 2 * count)
-    canvas = splat(rgb.shape[1:], x, y, weight, density)
+    canvas = splat(rgb.shape[1:], x, y, weight, density, box)
     canvas = gaussian_filter(canvas, max(0.45, 0.0035 * density))
     soft = gaussian_filter(canvas, 0.022 * density)
     cover = np.clip(0.33 * canvas + 0.14 * soft, 0, 0.84)
@@ -466,7 +465,7 @@ def _brows(identity: Identity, rgb, density) -> np.ndarray:
     return cover
 
 
-def splat(shape, x, y, weight, density, box=HEAD) -> np.ndarray:
+def splat(shape, x, y, weight, density, box) -> np.ndarray:
     """Points added to a map, each shared by the four values around it."""
     across = (x.ravel() - box[0]) * density
     down = (y.ravel() - box[2]) * density
@@ -484,7 +483,3 @@ def splat(shape, x, y, weight, density, box=HEAD) -> np.ndarray:
     ):
         canvas += np.bincount(place + shift, weight * share, len(canvas))
     return canvas.reshape(shape).astype(np.float32)
-
-
-def turn_to_radians(*degrees: float) -> tuple[float, ...]:
-    return tuple(math.radians(angle) for angle in degrees)
