@@ -184,7 +184,7 @@ def _muscles(
 ) -> dict[str, float]:
     """How far each muscle pulls, 0..1 or a little more, with what AUs do together."""
     # plain floats keep the pictures in float32
-    rise = np.array([1.0, 1.2, 1.1, 1.05, 1.2])  # each AU's levels look even
+    rise = np.array([1.0, 1.2, 1.1, 1.05, 1.1])  # each AU's levels look even
     au6, au10, au12, au14, au17 = ((aus / 5) ** rise * identity.strength).tolist()
     pull = {name: float(distractors.get(name, 0.0)) for name in DISTRACTORS}
     pull |= {"au6": au6, "au10": au10, "au12": au12, "au14": au14, "au17": au17}
@@ -441,8 +441,8 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
     # corners sink in
     depth -= 0.03 * bump(s, offset, mouth_x + 0.01, 0.0, 0.05, 0.05)
     # colour, with a border some pixels soft
-    top = step(offset + upper, 0.006, 0.032)
-    bottom = step(lower - offset, 0.004, 0.045)
+    top = step(offset + upper, 0.008, 0.040)
+    bottom = step(lower - offset, 0.006, 0.058)
     red = top * bottom * step(arch, 0.08, 0.16)
     field = noise(identity.texture)["strands"]
     lines = _between(field, x * 60 + 512, y * 90 + 512)
@@ -454,7 +454,7 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
         value * (1 - (1 - part) * warm) + more + 0.012 * lines * value
         for value, part, more in tints
     ]
-    _paint(colour, 0.88 * red, lip)
+    _paint(colour, (0.72 if identity.male else 0.88) * red, lip)
     inner = red * ridge(offset, 0.045)
     colour *= 1 - 0.22 * inner - 0.10 * red * step(-offset, 0.0, 0.02)
     view["crease"] += 0.75 * cut * (1 - inside)
@@ -556,7 +556,7 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
         0.40 * wet,
         [0.55 * skin[0] + 0.16, 0.5 * skin[1] + 0.10, 0.5 * skin[2] + 0.10],
     )
-    dark = min(1.0, 0.45 + 0.35 * identity.lashes)
+    dark = min(1.0, 0.30 + 0.42 * identity.lashes)
     lash = ridge(under - 0.006, 0.019) * step(arch, 0.0, 0.22)
     lash += (
         0.5
@@ -568,11 +568,10 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
         arch, 0.05, 0.2
     )
     _paint(colour, np.minimum(lash, 0.90), [0.016, 0.011, 0.009])
-    glint = bump(
-        iris_x, iris_y, 0.045 * math.sin(identity.lamp) * 1.4, -0.032, 0.015, 0.015
-    )
+    lit = 0.06 * math.sin(identity.lamp)
+    glint = bump(iris_x, iris_y, lit, -0.030, 0.013, 0.013)
     glint *= ball * step(under, 0.015, 0.02)
-    _paint(colour, 0.85 * np.minimum(1.3 * glint, 1), [1.1, 1.1, 1.1])
+    _paint(colour, 0.75 * np.minimum(1.3 * glint, 1), [1.0, 1.0, 1.0])
 
 
 def _lamp(identity: Identity, generator: np.random.Generator) -> dict:

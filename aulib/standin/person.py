@@ -186,7 +186,7 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         hair=triple(hair),
         hair_style=style,
         hairline=around(0.03 * sign, 0.05),
-        receding=receding,
+        receding=receding * (0.6 if style == "short" else 1.0),
         parting=generator.uniform(-0.45, 0.45),
         open=generator.uniform(-0.09, 0.03),
         hair_length=float(length),

@@ -297,10 +297,10 @@ def _relief(identity: Identity, x, y, s) -> np.ndarray:
     z -= (0.010 + 0.022 * identity.age) * ridge(trough, 0.05) * ridge(s - 0.36, 0.16)
     z += 0.016 * identity.age * ridge(trough + 0.08, 0.05) * ridge(s - 0.42, 0.16)
     # cheeks: bone, fat, the hollow below
-    z += 0.075 * identity.cheekbone * bump(s, y, 0.66, 0.27, 0.24, 0.17)
+    z += 0.085 * identity.cheekbone * bump(s, y, 0.66, 0.27, 0.24, 0.17)
     z += (0.02 + 0.06 * full) * bump(s, y, 0.48, 0.48, 0.24, 0.22)
     z += 0.07 * full * bump(s, y, 0.62, 0.86, 0.22, 0.26)
-    z -= (0.11 - 0.09 * full) * bump(s, y, 0.66, 0.74, 0.15, 0.24)
+    z -= (0.135 - 0.12 * full) * bump(s, y, 0.66, 0.74, 0.15, 0.24)
     # muzzle, philtrum, the hollow above the chin, the chin
     z += 0.115 * bump(x, y, 0.0, mouth_y - 0.02, 0.46, 0.34)
     z -= 0.020 * bump(x, y, 0.0, mouth_y - 0.19, 0.042, 0.10)
@@ -430,14 +430,10 @@ def _brows(identity: Identity, rgb, density, box) -> np.ndarray:
     side = np.repeat([-1.0, 1.0], count)
     along = generator.beta(1.25, 1.35, 2 * count)  # inner to outer end
     spread = np.clip(generator.normal(0, 0.52, 2 * count), -1.3, 1.3)
-    thick = (
-        0.046
-        * identity.brow_thickness
-        * (1 - 0.62 * along)
-        * (0.35 + 0.65 * np.minimum(along / 0.22, 1))
-    )
+    thick = 0.048 * identity.brow_thickness * (1 - 0.62 * along)
+    thick *= 0.6 + 0.4 * np.minimum(along / 0.2, 1)
     arch = 0.058 * identity.brow_arch * (1 - np.square((along - 0.62) / 0.62))
-    arch -= 0.02 * np.square(1 - np.minimum(along / 0.35, 1))
+    arch -= 0.012 * np.square(1 - np.minimum(along / 0.35, 1))
     root_x = 0.155 + 0.60 * along * (0.9 + 0.1 * identity.width)
     root_y = -0.262 - identity.brow_height - arch + 0.03 * along + thick * spread
     angle = -1.25 + 1.15 * np.minimum(along * 2.2, 1) + 0.45 * along  # upright to lying
@@ -455,6 +451,7 @@ def _brows(identity: Identity, rgb, density, box) -> np.ndarray:
     fade = (1 - 0.75 * way) * np.ones_like(x)
     weight = 0.00078 * density * density / points  # a hair's width by a step's length
     weight = weight * fade * generator.uniform(0.6, 1.4, 2 * count)
+    weight *= 0.45 + 0.55 * np.minimum(along / 0.18, 1)  # sparse at the inner end
     canvas = splat(rgb.shape[1:], x, y, weight, density, box)
     canvas = gaussian_filter(canvas, max(0.45, 0.0035 * density))
     soft = gaussian_filter(canvas, 0.022 * density)
