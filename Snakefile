@@ -60,6 +60,7 @@ if PROFILE["standin"]:
             "aulib/standin/light.py",
             "aulib/standin/motion.py",
             "aulib/standin/person.py",
+            "aulib/standin/shapes.py",
             "aulib/standin/surface.py",
             "aulib/standin/tree.py",
         output:
@@ -77,6 +78,7 @@ if PROFILE["standin"]:
             "aulib/standin/light.py",
             "aulib/standin/person.py",
             "aulib/standin/pretrain.py",
+            "aulib/standin/shapes.py",
             "aulib/standin/surface.py",
         output:
             PRETRAINED,

@@ -27,7 +27,8 @@ from scipy.ndimage import gaussian_filter
 
 from aulib.standin.light import shade, slopes
 from aulib.standin.person import Identity, make_identity
-from aulib.standin.surface import body_maps, bump, head_maps, noise, ridge, step
+from aulib.standin.shapes import between, bump, noise, ridge, step
+from aulib.standin.surface import body_maps, head_maps
 
 __all__ = ["DISTRACTORS", "Identity", "make_identity", "render_face"]
 
@@ -80,8 +81,8 @@ def render_face(
     lamp = _lamp(identity, generator)
     surface, alpha = _body(identity, beside, below, scale, density)
     # the head's own steps run on the part of the picture where it can be
-    side, top = 1.12 + 1.3 * identity.hair_volume, 1.66 + 1.2 * identity.hair_volume
-    bottom = identity.mouth_y + 0.70 * identity.chin + 0.16 * pull["jaw_drop"]
+    side, top = 1.12 + 1.3 * identity.hair_volume, 1.72 + 1.2 * identity.hair_volume
+    bottom = identity.mouth_y + 0.73 * identity.chin + 0.16 * pull["jaw_drop"]
     if identity.hair_length > 0:
         side, bottom = side + 0.2, max(bottom, identity.hair_length + 0.2)
     if identity.hair_style == "tied":
@@ -152,7 +153,7 @@ def _body(identity, x, y, scale, density):
     surface["albedo"] = np.zeros((3, *shape), np.float32)
     surface["depth"] -= 1.2  # the wall
     alpha = np.zeros(shape, np.float32)
-    window = _window(y > (-0.1 if identity.hair_length > 0 else 0.6))
+    window = _window(y > (0.0 if identity.hair_length > 0 else 0.6))
     if x[window].size:
         body = body_maps(identity, density).sample(x[window], y[window])
         body["right"], body["down"] = slopes(body["depth"], scale)
@@ -257,7 +258,7 @@ def _skin(identity: Identity, pull, u, v, scale):
         corner = bump(a, b, mouth_x + 0.12 * out, mouth_y - 0.13 * up, 0.31, 0.25)
         corner *= gain12[low]
         tight = bump(a, b, mouth_x, mouth_y - 0.06 * up, 0.20, 0.15) * gain14[low]
-        out_x += 0.17 * out * corner - 0.085 * pull["dimple"] * tight
+        out_x += 0.17 * out * corner - 0.095 * pull["dimple"] * tight
         # the mouth becomes a U: the further out, the higher
         bowl = np.minimum(a * (1 / (mouth_x + 0.12)), 1)
         bowl = bowl * bowl * ridge(np.maximum(a - mouth_x - 0.12, 0), 0.26)
@@ -343,7 +344,7 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     bow = s - (mouth_x + 0.085 - 1.6 * (y - mouth_y + 0.02) * (y - mouth_y + 0.02))
     tall = ridge(y - mouth_y - 0.02, 0.135)
     _press(view, bow, 0.046, 0.108 * dimple * tall * gain14)
-    depth += 0.125 * dimple * bump(s, y, mouth_x + 0.20, mouth_y + 0.01, 0.12, 0.18)
+    depth += 0.145 * dimple * bump(s, y, mouth_x + 0.20, mouth_y + 0.01, 0.12, 0.18)
     # the corner itself is drawn tight over a small knot of muscle
     depth += 0.035 * dimple * bump(s, y, mouth_x - 0.02, mouth_y + 0.075, 0.12, 0.06)
     depth += 0.030 * dimple * bump(s, y, mouth_x - 0.02, mouth_y - 0.080, 0.12, 0.06)
@@ -367,7 +368,7 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     field = noise(identity.texture)["pores"]
     column = (x * 22 + 512).astype(np.float32)
     row = (y * 22 + 512).astype(np.float32)
-    pits = np.clip(_between(field, column, row) - 0.15, 0, 1.6) * boss
+    pits = np.clip(between(field, column, row) - 0.15, 0, 1.6) * boss
     depth -= 0.036 * au17 * pits
     view["crease"] += 0.30 * au17 * pits
     over = y - (mouth_y + 0.245) - 0.55 * x * x
@@ -387,19 +388,6 @@ def _furrows(identity: Identity, pull, x, y, scale, view) -> None:
     np.clip(view["crease"], 0, 0.9, out=view["crease"])
     view["crease"] *= 1 - view["hair"]
     depth += view["hair"] * (before - depth)
-
-
-def _between(field: np.ndarray, column, row) -> np.ndarray:
-    """A periodic field (256, 256), linear between its values."""
-    left, top = column.astype(np.int32), row.astype(np.int32)
-    right, low = column - left, row - top
-    left, top = left.astype(np.intp) & 255, top.astype(np.intp) & 255
-    after, under = (left + 1) & 255, (top + 1) & 255
-    high = field[top, left] * (1 - right) + field[top, after] * right
-    return (
-        high * (1 - low)
-        + (field[under, left] * (1 - right) + field[under, after] * right) * low
-    )
 
 
 def _paint(colour: np.ndarray, share: np.ndarray, tint: Sequence) -> None:
@@ -445,7 +433,7 @@ def _mouth(identity: Identity, pull, x, y, scale, view) -> None:
     bottom = step(lower - offset, 0.006, 0.058)
     red = top * bottom * step(arch, 0.08, 0.16)
     field = noise(identity.texture)["strands"]
-    lines = _between(field, x * 60 + 512, y * 90 + 512)
+    lines = between(field, x * 60 + 512, y * 90 + 512)
     depth += 0.0022 * lines * red
     skin = [float(value) for value in identity.skin]
     warm = 0.6 + 0.5 * identity.redness
@@ -539,7 +527,7 @@ def _eyes(identity: Identity, pull, x, y, scale, view) -> None:
     iris_y = down + 0.004 - 0.035 * pull["gaze_y"]
     radius = np.sqrt(iris_x * iris_x + iris_y * iris_y)
     disc = np.clip((0.084 - radius) * (0.75 * scale) + 0.5, 0, 1) * ball
-    spokes = _between(
+    spokes = between(
         noise(identity.texture)["pores"], iris_x * 130 + 512, iris_y * 130 + 512
     )
     bright = (0.75 + 0.9 * np.clip(iris_y * 6, -0.4, 0.5)) * (1 + 0.16 * spokes)

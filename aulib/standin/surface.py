@@ -19,10 +19,11 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from aulib.standin.hair import grow
 from aulib.standin.person import Identity
+from aulib.standin.shapes import bump, look_up, noise, ridge, step, wave
 
 FIELDS = ("depth", "red", "green", "blue", "edge", "gloss", "hair", "flow_x", "flow_y")
 BODY = (-2.1, 2.1, -0.25, 3.1)  # left, right, top, bottom in units
@@ -67,70 +68,6 @@ class Maps:
         return dict(zip(FIELDS, planes, strict=True))
 
 
-def step(value: np.ndarray, edge: float, width: float) -> np.ndarray:
-    """Rises smoothly from 0 to 1 about `edge`, within `width`."""
-    share = value * (1 / width)
-    share += 0.5 - edge / width
-    np.maximum(share, 0, out=share)
-    np.minimum(share, 1, out=share)
-    slow = 3 - 2 * share
-    share *= share
-    share *= slow
-    return share
-
-
-def bump(x, y, at_x: float, at_y: float, size_x: float, size_y: float) -> np.ndarray:
-    """A hill of height 1 at (at_x, at_y): nearly exp(-r^2), but 0 from r = 2 on."""
-    hill = x - at_x
-    hill *= 1 / size_x
-    hill *= hill
-    along = y - at_y
-    along *= 1 / size_y
-    along *= along
-    return fall(hill + along)
-
-
-def ridge(distance: np.ndarray, size: float) -> np.ndarray:
-    """A wall of height 1 where the distance is 0."""
-    wall = distance * (1 / size)
-    wall *= wall
-    return fall(wall)
-
-
-def fall(square: np.ndarray) -> np.ndarray:
-    """(1 - r^2/4)^4, in place: exp(-r^2) without an exponential."""
-    square *= -0.25
-    square += 1
-    np.maximum(square, 0, out=square)
-    square *= square
-    square *= square
-    return square
-
-
-def wave(turns: np.ndarray) -> np.ndarray:
-    """Nearly sin(2 pi turns), from two parabolas."""
-    turns = turns - np.rint(turns)
-    return 8 * turns * (1 - 2 * np.abs(turns))
-
-
-@lru_cache(maxsize=16)
-def noise(seed: int) -> dict[str, np.ndarray]:
-    """Periodic fields (256, 256) of unit variance; `strands` run along the rows."""
-    white = np.random.default_rng(seed).standard_normal((4, 256, 256))
-    sizes = {"pores": 0.75, "blotches": 7, "spots": 1.3, "strands": (14, 0.7)}
-    fields = {}
-    for (name, size), values in zip(sizes.items(), white, strict=True):
-        smooth = gaussian_filter(values, size, mode="wrap")
-        fields[name] = (smooth / smooth.std()).astype(np.float32)
-    fields["spots"] = np.clip(fields["spots"] - 1.6, 0, 1.5)
-    return fields
-
-
-def look_up(field: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """A periodic field at columns `across` and rows `down`."""
-    return map_coordinates(field, [down, across], order=1, mode="grid-wrap")
-
-
 @lru_cache(maxsize=16)
 def head_maps(identity: Identity, density: int) -> Maps:
     """Steps 1 to 3."""
@@ -155,7 +92,7 @@ def head_maps(identity: Identity, density: int) -> Maps:
     gloss *= 1 - _brows(identity, rgb, density, box)
     # the hair has its own, wider head
     wide, around = _skull(identity, x, y, identity.hair_volume)
-    hair = grow(identity, x, y, s, wide, around, fields, look_up, density)
+    hair = grow(identity, x, y, wide, around, density)
     # beyond the face's own outline and the ears there is nothing but hair
     past = step(hair["edge"], -0.045, 0.01) * (1 - step(edge, 0.012, 0.02))
     past *= 1 - step(ear, -0.005, 0.01)
@@ -186,12 +123,8 @@ def body_maps(identity: Identity, density: int) -> Maps:
     neck += 0.12 * step(y, 2.3, 0.9)
     # from behind the ear to the notch of the breastbone, and the larynx between
     cord = s - (0.075 + 0.40 * (2.32 - y))
-    neck += (
-        (0.048 if identity.male else 0.034)
-        * ridge(cord, 0.085)
-        * step(y, 1.55, 0.9)
-        * step(-y, -2.42, 0.2)
-    )
+    cord = ridge(cord, 0.085) * step(y, 1.55, 0.9) * step(-y, -2.42, 0.2)
+    neck += (0.048 if identity.male else 0.034) * cord
     neck -= 0.04 * bump(x, y, 0.0, 2.34, 0.08, 0.08)
     lump = 0.05 if identity.male else 0.015
     neck += lump * bump(x, y, 0.0, 1.93, 0.10, 0.12)
@@ -222,6 +155,7 @@ def body_maps(identity: Identity, density: int) -> Maps:
         strands = look_up(fields["strands"], x * 55, y * 14)
         fill = identity.hair_length - 0.1 - y + 0.03 * strands
         back = np.minimum(fill, 0.95 * identity.width + identity.hair_volume - s)
+        back = np.minimum(back, 0.5 * (y - 0.1))
         hair = step(back, 0.0, 0.05) * step(-edge, 0.0, 0.03)
         depth = np.where(edge > 0, depth, -0.35 + 0.02 * strands)
         edge = np.maximum(edge, back)
@@ -277,7 +211,7 @@ def _skull(identity: Identity, x, y, hair: float):
     across *= across
     z = deep * np.sqrt(np.clip(1 - across * (0.48 + 0.52 * across), 0, 1))
     edge = (half - np.abs(x) - 0.01) / np.sqrt(1 + slope * slope)
-    return z, np.minimum(edge, np.minimum(chin - 0.015 - y, y - top - 0.015))
+    return z, np.minimum(edge, np.minimum(chin + 0.02 - y, y - top + 0.005))
 
 
 def _relief(identity: Identity, x, y, s) -> np.ndarray:
