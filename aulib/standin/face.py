@@ -185,14 +185,14 @@ def _muscles(
 ) -> dict[str, float]:
     """How far each muscle pulls, 0..1 or a little more, with what AUs do together."""
     # plain floats keep the pictures in float32
-    rise = np.array([1.0, 1.2, 1.1, 1.05, 1.1])  # each AU's levels look even
+    rise = np.array([0.95, 1.0, 0.95, 0.9, 0.95])  # each AU's levels look even
     au6, au10, au12, au14, au17 = ((aus / 5) ** rise * identity.strength).tolist()
     pull = {name: float(distractors.get(name, 0.0)) for name in DISTRACTORS}
     pull |= {"au6": au6, "au10": au10, "au12": au12, "au14": au14, "au17": au17}
     # 10 with 12: the stretched lip rises less, the two folds are one, and deeper
     pull["lip_lift"] = au10 * (1 - 0.4 * au12)
     pull["fold_low"] = au12 * (1 + 0.3 * au10)
-    pull["fold_high"] = (au10**2 + 0.22 * au12**2) ** 0.5
+    pull["fold_high"] = (au10**1.7 + 0.22 * au12**2) ** 0.5
     # 12 with 14: the tight corner is held down, its dimple drawn long
     pull["corner_up"] = au12 * (1 - 0.45 * au14)
     pull["corner_out"] = au12 * (1 - 0.2 * au14)
