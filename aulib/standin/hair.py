@@ -37,7 +37,7 @@ LOOKS = {
     "coils": Look(0.030, 0.12, 0.30, 1.0, False),
     "tied": Look(0.020, 0.15, 0.20, 1.0, True),
     "long": Look(0.018, 0.05, 0.20, 1.0, True),
-    "wavy": Look(0.030, 0.05, 0.20, 1.0, True),
+    "wavy": Look(0.015, 0.05, 0.20, 1.0, True),
 }
 
 

@@ -195,7 +195,7 @@ def _skull(identity: Identity, x, y, hair: float):
     at += [chin - 0.43, chin - 0.22, chin - 0.08, chin]
     full = 0.02 * (identity.fullness - 0.5)
     side = hair * (1.0 if identity.hair_style in ("coils", "wavy") else 0.45)
-    half = [0, 0.36, 0.69 + 0.6 * hair, 0.93 + hair, 1.045 + side, 1.02 + 0.8 * side]
+    half = [0, 0.41, 0.75 + 0.6 * hair, 0.93 + hair, 1.045 + side, 1.02 + 0.8 * side]
     half += [1.005 + 0.4 * side, 0.96 + full, 0.84 * jaw + 2 * full]
     half += [0.685 * jaw + 2 * full, 0.49 * jaw + full, 0.33 * jaw, 0]
     half = rounded(at, [identity.width * value for value in half])
@@ -211,7 +211,7 @@ def _skull(identity: Identity, x, y, hair: float):
     across *= across
     z = deep * np.sqrt(np.clip(1 - across * (0.48 + 0.52 * across), 0, 1))
     edge = (half - np.abs(x) - 0.01) / np.sqrt(1 + slope * slope)
-    return z, np.minimum(edge, np.minimum(chin + 0.02 - y, y - top + 0.005))
+    return z, np.minimum(edge, np.minimum(chin + 0.02 - y, y - top + 0.02))
 
 
 def _relief(identity: Identity, x, y, s) -> np.ndarray:
