@@ -185,8 +185,13 @@ def _muscles(
 ) -> dict[str, float]:
     """How far each muscle pulls, 0..1 or a little more, with what AUs do together."""
     # plain floats keep the pictures in float32
-    rise = np.array([0.95, 1.0, 0.95, 0.9, 0.95])  # each AU's levels look even
-    au6, au10, au12, au14, au17 = ((aus / 5) ** rise * identity.strength).tolist()
+    rise = (0.95, 1.0, 0.95, 0.9, 0.95)  # so that each AU's levels look even
+    au6, au10, au12, au14, au17 = (
+        (level / 5) ** power * gain
+        for level, power, gain in zip(
+            aus.tolist(), rise, identity.strength, strict=True
+        )
+    )
     pull = {name: float(distractors.get(name, 0.0)) for name in DISTRACTORS}
     pull |= {"au6": au6, "au10": au10, "au12": au12, "au14": au14, "au17": au17}
     # 10 with 12: the stretched lip rises less, the two folds are one, and deeper
