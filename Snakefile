@@ -69,9 +69,13 @@ if PROFILE["standin"]:
     rule data:
         input:
             "aulib/standin/face.py",
+            "aulib/standin/hair.py",
             "aulib/standin/labels.py",
+            "aulib/standin/light.py",
             "aulib/standin/motion.py",
             "aulib/standin/person.py",
+            "aulib/standin/shapes.py",
+            "aulib/standin/surface.py",
             "aulib/standin/tree.py",
         output:
             DATA,
@@ -84,8 +88,12 @@ if PROFILE["standin"]:
     rule pretrain:
         input:
             "aulib/standin/face.py",
+            "aulib/standin/hair.py",
+            "aulib/standin/light.py",
             "aulib/standin/person.py",
             "aulib/standin/pretrain.py",
+            "aulib/standin/shapes.py",
+            "aulib/standin/surface.py",
         output:
             PRETRAINED,
         threads: workflow.cores

@@ -15,8 +15,8 @@ SKINS = np.array(
         [232, 186, 158],
         [206, 152, 118],
         [166, 112, 80],
-        [118, 76, 54],
-        [76, 48, 38],
+        [124, 82, 60],
+        [88, 58, 46],
     ]
 )
 HAIRS = np.array(
@@ -25,43 +25,68 @@ HAIRS = np.array(
 IRISES = np.array([[44, 26, 18], [86, 54, 30], [96, 100, 62], [98, 124, 146]])
 
 
+STYLES = ("cropped", "short", "bald", "coils", "tied", "long", "wavy")
+
+
 @dataclass(frozen=True)
 class Identity:
     """One person: lengths as factors of the mean unless a unit is named."""
 
-    texture: int  # seed of pores, freckles and moles
+    texture: int  # seed of pores, freckles, moles and hairs
+    male: bool
+    age: float  # 0 (twenty) .. 1 (seventy)
     skin: tuple[float, float, float]  # colours are linear light, 0..1
     redness: float  # of cheeks, nose and lips, 0..1
     freckles: float  # 0..1
     wrinkles: float  # of the neutral face, 0..1
+    eye_shade: float  # darkness below the eyes, 0..1
+    oil: float  # of the skin
     width: float
     jaw: float
     chin: float
+    cleft: float  # of the chin, 0..1
     cheekbone: float
+    fullness: float  # of the cheeks, 0..1
     brow_ridge: float
     brow_height: float  # units above the mean
     brow_thickness: float
+    brow_arch: float
     eye_size: float
     eye_spacing: float
     eye_tilt: float  # slope of the line through both corners
+    lid: float  # how much of the upper lid shows below its fold
+    lashes: float
     iris: tuple[float, float, float]
     nose_length: float
     nose_width: float
     nose_height: float
+    nose_hump: float  # of the bridge, -1..1
+    nose_tip: float
+    ear_size: float
     mouth_width: float
     lips: float  # thickness
+    lip_balance: float  # the upper lip's part of it
     corner_lift: float  # units by which the neutral corners lie higher
     fold: float  # depth of the neutral nasolabial fold, 0..1
     hair: tuple[float, float, float]
+    hair_style: str  # of `STYLES`
     hairline: float  # units above the mean
-    parting: float  # where the hairline peaks, units
-    hair_length: float  # y where it ends beside the face; below 0: the ears show
+    receding: float  # of its corners, 0..1
+    parting: float  # where the hair parts, units
+    open: float  # how far long hair leaves the cheeks free, units
+    hair_length: float  # y where long hair ends; below 0: the ears show
     hair_volume: float  # units
+    wave: float  # 0..1
+    sweep: float  # of short hair to one side, -1..1
+    greying: float  # share of white hairs, 0..1
     stubble: float  # 0..1
     neck: float
+    neckline: float  # the shirt's cut, units
     shirt: tuple[float, float, float]
     lamp: float  # the lamp's azimuth in radians
+    uneven: tuple[float, ...]  # phases and sizes of the face's asymmetry
     strength: tuple[float, ...]  # how strongly this face shows each of the five AUs
+    lean: tuple[float, ...]  # how much more the right of the picture shows each AU
 
     @property
     def eye_x(self) -> float:
@@ -105,51 +130,86 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         return tuple(float(value) for value in values)
 
     tone = generator.uniform(0, 5)
-    skin = colour(SKINS, tone) * (1 + generator.uniform(-0.06, 0.06, 3))
-    dark = np.clip(tone / 5 + generator.normal(0, 0.25), 0, 1)
-    hair = colour(HAIRS, (1 - dark) * generator.uniform(0.6, 4.4))
+    skin = colour(SKINS, tone) * (1 + generator.uniform(-0.05, 0.05, 3))
+    age = generator.uniform(0.0, 1.0) ** 1.6
+    dark = np.clip(tone / 4 + generator.normal(0, 0.2), 0, 1)
+    hair = colour(HAIRS, (1 - dark) * generator.uniform(0.3, 4.4))
     iris = colour(IRISES, (1 - dark) ** 1.3 * generator.uniform(0, 4.0))
-    if generator.random() < 0.12:  # grey
-        hair = 0.25 * hair + 0.75 * np.array([0.38, 0.37, 0.36])
-    if female:
-        length = generator.choice([-1.0, 1.5, 2.0, 3.5], p=[0.3, 0.2, 0.2, 0.3])
-    else:
-        length = generator.choice([-1.0, 1.2], p=[0.94, 0.06])
-    length = float(length)  # a NumPy scalar would make the pictures float64
+    greying = float(np.clip(1.6 * age - 0.9 + generator.normal(0, 0.2), 0, 1))
+    style = _style(generator, female, tone, age)
+    loose = style in ("long", "wavy")
+    length = generator.uniform(1.25, 2.6) if loose else -1.0
+    volume = dict(
+        zip(STYLES, ((0.02, 0.04), (0.06, 0.15), (0.015, 0.03), (0.05, 0.22)))
+    ) | {"tied": (0.03, 0.08), "long": (0.05, 0.11), "wavy": (0.09, 0.18)}
+    receding = 0.0 if female else float(np.clip(generator.normal(age - 0.2, 0.4), 0, 1))
     stubble = 0.0 if female else max(0.0, generator.uniform(-0.5, 0.9))
+    wave = {"wavy": generator.uniform(0.6, 1.2), "long": generator.uniform(0, 0.25)}
+    hue = generator.uniform(0.02, 0.35) * np.array([1.0, 1.0, 1.0])
     return Identity(
         texture=int(generator.integers(2**31)),
+        male=not female,
+        age=age,
         skin=triple(skin),
-        redness=generator.uniform(0.1, 1.0),
-        freckles=max(0.0, generator.uniform(-1.0, 1.0)) * (tone < 2.5),
-        wrinkles=generator.uniform(0.0, 1.0) ** 2,
-        width=around(1.0 + 0.01 * sign, 0.045),
-        jaw=around(1.0 + 0.03 * sign, 0.05),
-        chin=around(1.0 + 0.02 * sign, 0.045),
+        redness=generator.uniform(0.2, 1.0),
+        freckles=max(0.0, generator.uniform(-1.0, 1.0)) * (tone < 2.2),
+        wrinkles=float(np.clip(0.9 * age + generator.normal(0, 0.12), 0, 1)),
+        eye_shade=generator.uniform(0.0, 1.0),
+        oil=generator.uniform(0.7, 1.3),
+        width=around(1.0 + 0.012 * sign, 0.045),
+        jaw=around(0.985 + 0.045 * sign, 0.035),
+        chin=around(1.0 + 0.025 * sign, 0.045),
+        cleft=max(0.0, generator.uniform(-2.0, 1.0)),
         cheekbone=around(1.0, 0.4),
-        brow_ridge=around(1.0 + 0.4 * sign, 0.3),
-        brow_height=around(-0.015 * sign, 0.03),
-        brow_thickness=around(1.0 + 0.18 * sign, 0.2),
-        eye_size=around(1.0 - 0.03 * sign, 0.06),
+        fullness=generator.uniform(0.0, 1.0) * (1.0 if female else 0.85),
+        brow_ridge=around(1.0 + 0.6 * sign, 0.35),
+        brow_height=around(-0.022 * sign, 0.025),
+        brow_thickness=around(1.0 + 0.25 * sign, 0.2),
+        brow_arch=around(1.05 - 0.35 * sign, 0.2),
+        eye_size=around(1.02 - 0.045 * sign, 0.05),
         eye_spacing=around(1.0, 0.04),
-        eye_tilt=around(-0.06, 0.07),
+        eye_tilt=around(-0.06, 0.06),
+        lid=around(1.0 - 0.2 * sign, 0.35),
+        lashes=around(1.0 - 0.3 * sign, 0.1),
         iris=triple(iris),
         nose_length=around(1.0, 0.05),
-        nose_width=around(1.0 + 0.03 * sign, 0.13),
-        nose_height=around(1.0 + 0.03 * sign, 0.15),
+        nose_width=around(0.98 + 0.05 * sign + 0.05 * (tone - 2.5), 0.10),
+        nose_height=around(1.0 + 0.04 * sign - 0.04 * (tone - 2.5), 0.12),
+        nose_hump=generator.uniform(-1.0, 1.0),
+        nose_tip=around(1.0 + 0.1 * sign, 0.3),
+        ear_size=around(1.0 + 0.03 * sign, 0.08),
         mouth_width=around(1.0 + 0.02 * sign, 0.07),
-        lips=around(1.0 - 0.08 * sign, 0.2),
-        corner_lift=around(0.012, 0.016),
-        fold=generator.uniform(0.0, 1.0) ** 2,
+        lips=around(1.12 - 0.08 * sign + 0.09 * (tone - 2.5), 0.15),
+        lip_balance=around(1.0, 0.12),
+        corner_lift=around(0.028, 0.013),
+        fold=generator.uniform(0.0, 0.6) ** 2 + 0.55 * age,
         hair=triple(hair),
-        hairline=around(0.03 * sign, 0.06)
-        - 0.3 * (female and generator.random() < 0.25),
-        parting=generator.uniform(-0.6, 0.6),
-        hair_length=length,
-        hair_volume=generator.uniform(0.05, 0.16) + 0.05 * (length > 0),
+        hair_style=style,
+        hairline=around(0.03 * sign, 0.05),
+        receding=receding * (0.6 if style == "short" else 1.0),
+        parting=generator.uniform(-0.45, 0.45),
+        open=generator.uniform(-0.09, 0.03),
+        hair_length=float(length),
+        hair_volume=float(generator.uniform(*volume[style])),
+        wave=float(wave.get(style, 0.3)),
+        sweep=generator.uniform(-1.0, 1.0),
+        greying=greying,
         stubble=stubble,
-        neck=around(1.0 + 0.1 * sign, 0.05),
-        shirt=triple(generator.uniform(0.02, 0.6, 3)),
-        lamp=generator.uniform(-0.5, 0.5),
+        neck=around(0.96 + 0.11 * sign, 0.05),
+        neckline=generator.uniform(0.0, 0.75) ** 2,
+        shirt=triple(hue * (1 + generator.uniform(-0.35, 0.35, 3))),
+        lamp=generator.uniform(0.2, 0.6) * (1 if generator.random() < 0.5 else -1),
+        uneven=tuple(generator.uniform(-1.0, 1.0, 6).tolist()),
         strength=tuple(around(1.0, 0.1, 2.0) for _ in range(5)),
+        lean=tuple(around(0.0, 0.08, 2.0) for _ in range(5)),
     )
+
+
+def _style(generator, female: bool, tone: float, age: float) -> str:
+    """One of `STYLES`: coils go with darker skin, baldness with men's age."""
+    coils = 0.55 if tone > 3.4 else 0.0
+    if female:
+        shares = [0.03 + 0.06 * age, 0.10 * age, 0.0, 0.8 * coils, 0.30, 0.34, 0.26]
+    else:
+        shares = [0.35, 0.45, 0.03 + 0.2 * age, 1.3 * coils, 0.03, 0.03, 0.02]
+    return STYLES[generator.choice(len(STYLES), p=np.array(shares) / sum(shares))]
