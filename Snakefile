@@ -1,4 +1,5 @@
 # The papermill runs as a graph:
+#   00 the stand-in by itself
 #   data → 01 cleaning → 02 PCA
 #                      → 03 training (model × seed) → 04 Table II
 #                                                   → 05 figures
@@ -14,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 
 from aulib.bp4d import find_layout
 from aulib.notebook import ROOT, load_profile
+from aulib.standin.tree import MODULES
 
 NAME = config.get("profile", "standin")
 try:
@@ -28,6 +30,7 @@ TREE = PROFILE["data_root"]
 DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
 PYTHON = shlex.quote(sys.executable)
 NOTEBOOK = f"{PYTHON} -m aulib.notebook"
+RENDERER = [f"aulib/standin/{module}.py" for module in MODULES]
 PRETRAINED = f"{RUN}/pretrained/standin_vgg16.pt"
 
 
@@ -51,8 +54,12 @@ localrules:
     all,
 
 
+STAND_IN = [f"{RUN}/notebooks/00_stand_in.ipynb"] if PROFILE["standin"] else []
+
+
 rule all:
     input:
+        STAND_IN,
         f"{RUN}/notebooks/01_data_cleaning.ipynb",
         f"{RUN}/notebooks/02_pca_dropout.ipynb",
         expand(
@@ -68,15 +75,7 @@ if PROFILE["standin"]:
 
     rule data:
         input:
-            "aulib/standin/face.py",
-            "aulib/standin/hair.py",
-            "aulib/standin/labels.py",
-            "aulib/standin/light.py",
-            "aulib/standin/motion.py",
-            "aulib/standin/person.py",
-            "aulib/standin/shapes.py",
-            "aulib/standin/surface.py",
-            "aulib/standin/tree.py",
+            RENDERER,
         output:
             DATA,
         params:
@@ -85,15 +84,22 @@ if PROFILE["standin"]:
         shell:
             "{PYTHON} -m aulib.standin {NAME}"
 
+    rule stand_in:
+        input:
+            RENDERER,
+            "data/bp4d_statistics.json",
+            notebook="notebooks/00_stand_in.ipynb",
+        output:
+            notebook=f"{RUN}/notebooks/00_stand_in.ipynb",
+        params:
+            settings("standin"),
+        shell:
+            "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
+
     rule pretrain:
         input:
-            "aulib/standin/face.py",
-            "aulib/standin/hair.py",
-            "aulib/standin/light.py",
-            "aulib/standin/person.py",
+            RENDERER,
             "aulib/standin/pretrain.py",
-            "aulib/standin/shapes.py",
-            "aulib/standin/surface.py",
         output:
             PRETRAINED,
         threads: workflow.cores

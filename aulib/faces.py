@@ -8,7 +8,7 @@ along the longer, as a rule the vertical one, and no other way.
 
 Code and weights of that detector were not found anywhere. Ours is dlib's frontal
 detector (histograms of oriented gradients and linear filters), whose model is part of
-the library. On 246 pictures of the stand-in, one core, with what each installs:
+the library. On 246 pictures of an earlier stand-in, one core, and what each installs:
 
     dlib 20.0, one search          one face in 100 %    9 ms     11 MB
     dlib 20.0, three searches      one face in 100 %   24 ms     11 MB

@@ -16,7 +16,7 @@ from pathlib import Path
 from aulib.notebook import ROOT, execute, load_profile, run_directory
 
 TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".csv")
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv")
 
 
 def training_copies(name: str) -> dict[Path, Path]:

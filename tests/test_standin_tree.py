@@ -74,7 +74,8 @@ def test_has_the_shape_of_bp4d(tmp_path):
         seen.append((subject, task, len(frames)))
     assert seen == [(s, t, 3) for s in ("F001", "M018") for t in ("T1", "T2", "T8")]
     assert lengths == {3, 4}
-    assert json.loads((tmp_path / "BP4D" / "standin.json").read_text()) == SMALL
+    marker = json.loads((tmp_path / "BP4D" / "standin.json").read_text())
+    assert marker == SMALL | {"renderer": tree.renderer_hash()}
 
 
 def test_workers_change_no_byte(tmp_path):
@@ -107,6 +108,24 @@ def test_finished_tree_is_left_alone(tmp_path):
         path.write_bytes(b"mark")
     write(tmp_path)
     assert {path.read_bytes() for path in tmp_path.rglob("*.jpg")} == {b"mark"}
+
+
+def test_a_tree_of_another_renderer_is_begun_anew(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(tree, "renderer_hash", lambda: "another")
+        write(tmp_path)
+    for path in tmp_path.rglob("*.jpg"):
+        path.write_bytes(b"mark")
+    write(tmp_path)
+    assert b"mark" not in {path.read_bytes() for path in tmp_path.rglob("*.jpg")}
+
+
+def test_the_hash_is_of_every_module_that_a_picture_depends_on():
+    """Those that importing the tree's code loads, and no other."""
+    code = "import sys, aulib.standin.tree; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    names = {name.split(".")[2] for name in loaded if name.startswith("aulib.standin.")}
+    assert names == set(tree.MODULES)
 
 
 def test_other_parameters_are_refused(tmp_path):

@@ -2,12 +2,14 @@
 
     <root>/BP4D-training/F001/T1/0753.jpg            one picture a frame
     <root>/AU Intensity Codes3.0/AU06/F001_T1_AU06.csv    frame, code; no header
-    <root>/standin.json                              the parameters, written last
+    <root>/standin.json              parameters and the renderer's hash, written last
 
-A tree without `standin.json` is unfinished and is begun anew. Every picture is a
-function of (seed, subject, task, frame), whatever the number of processes.
+A tree without `standin.json` is unfinished and is begun anew; so is one that another
+version of the renderer made. Every picture is a function of (seed, subject, task,
+frame), whatever the number of processes.
 """
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -24,6 +26,7 @@ from aulib.standin.face import DISTRACTORS, Identity, make_identity, render_face
 from aulib.standin.labels import make_labels, strided
 
 PICTURES, CODES = "BP4D-training", "AU Intensity Codes3.0"
+MODULES = "face hair labels light motion person shapes surface tree".split()
 JPEG_QUALITY = 92
 README = """\
 Made by aulib.standin: rendered faces of nobody, in the shape of the BP4D data set.
@@ -90,8 +93,17 @@ def write_tree(
                 for written in pool.imap_unordered(_write_pictures, sequences):
                     bar.update(written)
     unfinished = root / "standin.json.part"
-    unfinished.write_text(json.dumps(parameters, indent=2) + "\n")
+    marked = parameters | {"renderer": renderer_hash()}
+    unfinished.write_text(json.dumps(marked, indent=2) + "\n")
     os.replace(unfinished, root / "standin.json")
+
+
+def renderer_hash() -> str:
+    """Of the code that makes a tree: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for module in MODULES:
+        digest.update((Path(__file__).parent / f"{module}.py").read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def subject_identity(seed: int, subject: str) -> Identity:
@@ -121,12 +133,13 @@ def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
         found = json.loads(marker.read_text())
     except ValueError:
         raise ValueError(f"{marker}: not JSON; delete {root} to make it anew") from None
+    renderer = found.pop("renderer", None)
     if found != parameters:
         raise ValueError(
             f"{marker}: made with {found}, not {parameters}; "
             f"delete {root} or choose another directory"
         )
-    return True
+    return renderer == renderer_hash()
 
 
 def _clear(root: Path) -> None:

@@ -1,0 +1,89 @@
+"""Can the AUs be read by eye? Sheets for a judge who knows FACS, and the score.
+
+    python tests/blind_faces.py sheets DIRECTORY      50 pictures, numbered, shuffled
+    python tests/blind_faces.py score DIRECTORY       reads DIRECTORY/answers.json
+
+Each picture shows one AU at one level, 1 to 5, on one of the 41 people, all else
+neutral. The judge is told that and what FACS says of the five AUs, neither how often
+each occurs nor the key, and writes answers.json: [[number, "AU06", intensity], …].
+Run by hand after a change of the renderer: wanted are the right AU in at least 80 %
+and Kendall's tau of at least .8 between the levels.
+"""
+
+import json
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy.stats import kendalltau
+
+from aulib import AU_NAMES
+from aulib.notebook import load_profile
+from aulib.standin.face import render_face
+from aulib.standin.labels import SUBJECTS
+from aulib.standin.tree import subject_identity
+
+EACH, SHEET = 2, 5  # pictures of each AU and level, and on one sheet
+SIZE = (330, 420)
+
+
+def draw(seed: int) -> tuple[list[Image.Image], list[tuple[int, str, int, str]]]:
+    """Numbered pictures, and the key: (number, AU, level, subject) of each."""
+    made = load_profile("standin")
+    people, height, width = (
+        made["standin"][key] for key in ("seed", "height", "width")
+    )
+    generator = np.random.default_rng(seed)
+    shown = list(product(range(len(AU_NAMES)), range(1, 6))) * EACH
+    generator.shuffle(shown)
+    subjects = generator.permutation([*SUBJECTS, *SUBJECTS])
+    pictures, key = [], []
+    for number, ((au, level), subject) in enumerate(zip(shown, subjects), 1):
+        intensities = [level if place == au else 0 for place in range(len(AU_NAMES))]
+        pose = dict(zip(("yaw", "pitch", "roll"), generator.normal(0, [3, 2, 2])))
+        identity = subject_identity(people, str(subject))
+        face = render_face(identity, intensities, pose, height, width, generator)
+        picture = Image.fromarray(face[50:330, 20:240]).resize(SIZE, Image.LANCZOS)
+        ImageDraw.Draw(picture).text((6, 4), f"#{number}", fill="white")
+        pictures.append(picture)
+        key.append((number, AU_NAMES[au], int(level), str(subject)))
+    return pictures, key
+
+
+def write_sheets(directory: Path, seed: int) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    pictures, _ = draw(seed)
+    for start in range(0, len(pictures), SHEET):
+        sheet = Image.new("RGB", (SHEET * SIZE[0], SIZE[1]))
+        for place, picture in enumerate(pictures[start : start + SHEET]):
+            sheet.paste(picture, (place * SIZE[0], 0))
+        sheet.save(directory / f"sheet_{start // SHEET + 1:02d}.png")
+
+
+def score(directory: Path, seed: int) -> None:
+    answers = {
+        number: (au, intensity)
+        for number, au, intensity in json.loads(
+            (directory / "answers.json").read_text()
+        )
+    }
+    _, key = draw(seed)
+    for number, au, level, subject in key:
+        if answers[number][0] != au:
+            print(
+                f"#{number}: {au} at {level} of {subject} taken for", *answers[number]
+            )
+    right = [answers[number][0] == au for number, au, _, _ in key]
+    levels = [level for _, _, level, _ in key]
+    said = [answers[number][1] for number, _, _, _ in key]
+    print(f"the right AU in {sum(right)} of {len(right)}, Kendall's tau", end=" ")
+    print(f"{kendalltau(levels, said).statistic:.3f}")
+
+
+if __name__ == "__main__":
+    commands = {"sheets": write_sheets, "score": score}
+    if len(sys.argv) != 3 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](Path(sys.argv[2]), seed=20261125)
