@@ -61,12 +61,17 @@ def test_every_notebook_has_ended(graph):
 
 @pytest.mark.parametrize("model", ["baseline", "proposed"])
 def test_training_has_learned(graph, model):
-    """The notebook itself asserts a loss below the best constant's; here: it fell."""
+    """The notebook prints whether the loss ends below the best constant's."""
     directory = RUN / "training" / f"{model}_42"
     metrics = pd.read_csv(directory / "metrics.csv")
-    assert metrics["train_loss"].iloc[-1] < metrics["train_loss"].iloc[0]
-    notebook = (RUN / "notebooks" / f"03_training_{model}_42.ipynb").read_text()
-    assert "the training loss ends below it" in notebook
+    path = RUN / "notebooks" / f"03_training_{model}_42.ipynb"
+    cells = json.loads(path.read_text())["cells"]
+    printed = [
+        "".join(output.get("text", ""))
+        for cell in cells
+        for output in cell.get("outputs", [])
+    ]
+    assert "the training loss ends below it\n" in printed
     outputs = pd.read_parquet(directory / "outputs.parquet")
     assert set(AU_NAMES) <= set(outputs) and outputs["epoch"].max() == len(metrics)
 
