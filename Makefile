@@ -1,19 +1,19 @@
 ## Each command sets up .venv if need be; times are of two cores, without a GPU.
 ##
 ##   make             the whole graph: data, notebooks 00 to 05, six trainings
-##                    20 min; gives runs/standin: Table II and the figures
+##                    15 to 20 min; gives runs/standin: Table II and the figures
 ##   make test        style, unit tests, all notebooks, the graph in small
-##                    15 min; gives "passed" three times
+##                    10 min; gives "passed" three times
 ##   make lab         JupyterLab on the notebooks
 ##                    seconds; gives an address for the browser
 ##   make figures     Table II and the figures from the recorded outputs in data/
-##                    1 min; gives runs/standin/recorded, runs/standin/table_2 and figures
+##                    30 s; gives runs/standin/recorded, runs/standin/table_2 and figures
 ##   make doctor      what is there and what is missing; installs nothing
 ##                    seconds; gives a table and the next command to type
 ##   make pretrain    the weights that stand in for ImageNet, made again
 ##                    5 min; gives runs/standin/pretrained/standin_vgg16.pt
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
-##                    5 min; the one target that writes files that git keeps
+##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
 ##   make bench       how fast reading, drawing, scoring and rendering are
 ##                    1 min; gives a table of ratios

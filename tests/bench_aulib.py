@@ -110,14 +110,29 @@ def main() -> None:
             lambda: read_plainly(root),
         )
     identity = make_identity(np.random.default_rng(1), female=True)
-    levels = [2.0] * len(AUS)
     chance = np.random.default_rng(2)
+
+    def faces(count: int, height: int, width: int) -> Callable[[], None]:
+        def render() -> None:
+            for _ in range(count):
+                render_face(identity, [2.0] * len(AUS), {}, height, width, chance)
+
+        return render
+
+    # linear in pixels and in frames: the last column is the share of the work
     compare(
         "a face of 348 x 260 pixels",
-        lambda: render_face(identity, levels, {}, 348, 260, chance),
+        faces(1, 348, 260),
         "of a quarter of the pixels",
-        lambda: render_face(identity, levels, {}, 174, 130, chance),
+        faces(1, 174, 130),
     )
+    compare(
+        "a face of 1392 x 1040 pixels",
+        faces(1, 1392, 1040),
+        "of a sixteenth of the pixels",
+        faces(1, 348, 260),
+    )
+    compare("24 faces", faces(24, 348, 260), "12 faces", faces(12, 348, 260))
     print(f"{'what':<36}{'ms':>9}   {'beside':<30}{'ms':>9}{'ratio':>10}")
     for what, ours, plain_way, plain in rows:
         print(
