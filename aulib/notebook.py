@@ -224,6 +224,11 @@ def _is_progress(output: dict) -> bool:
     return output.get("name") == "stderr" and ("\r" in text or not text.strip())
 
 
+def last_line(error: Exception) -> str:
+    """What was wrong, in a line: the end of a failed cell's traceback, say."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().split("\n")[-1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("source", type=Path, help="the notebook to run")
@@ -237,9 +242,7 @@ def main() -> None:
     try:
         execute(arguments.source, arguments.target, values)
     except Exception as error:
-        # the last line of a failed cell's traceback says what was wrong
-        message = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().split("\n")[-1]
-        sys.exit(f"{arguments.source.name}: {message}")
+        sys.exit(f"{arguments.source.name}: {last_line(error)}")
     print(f"{arguments.target.name}: done in {time.time() - started:.0f} s")
 
 

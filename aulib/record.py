@@ -13,7 +13,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from aulib.notebook import ROOT, execute, load_profile, run_directory
+from papermill.exceptions import PapermillExecutionError
+
+from aulib.notebook import ROOT, execute, last_line, load_profile, run_directory
 
 TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv")
@@ -64,7 +66,10 @@ def record_notebooks() -> None:
     for notebook in sorted((ROOT / "notebooks").glob("0*.ipynb")):
         target = made / "notebooks" / "as_committed" / notebook.name
         print(notebook.name, flush=True)
-        execute(notebook, target, {})
+        try:
+            execute(notebook, target, {})
+        except PapermillExecutionError as error:
+            sys.exit(f"{notebook.name}: {last_line(error)}")
         executed[target] = notebook
     figures = sorted((made / "figures").glob("*"))
     figures = [path for path in figures if path.suffix in FIGURE_SUFFIXES]
