@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from aulib.notebook import ROOT, normalise
+from aulib.notebook import ROOT, execute, normalise
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 NUMBER = re.compile(r"\d+")
@@ -101,3 +101,13 @@ def test_nbval_sees_one_changed_number(path, tmp_path):
     )
     failed = re.findall(r"^FAILED .*::Cell (\d+)", answer.stdout, re.MULTILINE)
     assert failed == [str(position)], answer.stdout[-2000:]
+
+
+@pytest.mark.stress
+def test_the_sliders_of_notebook_00_are_drawn(tmp_path):
+    target = tmp_path / "sliders.ipynb"
+    execute(NOTEBOOKS[0], target, {"interactive": True})
+    cells = code_cells(json.loads(target.read_text()))
+    (drawn,) = [c for c in cells if "interact(" in "".join(c["source"])]
+    kinds = {kind for output in drawn["outputs"] for kind in output.get("data", {})}
+    assert "application/vnd.jupyter.widget-view+json" in kinds
