@@ -11,7 +11,7 @@
 ##   make doctor      what is there and what is missing; installs nothing
 ##                    seconds; gives a table and the next command to type
 ##   make pretrain    the weights that stand in for ImageNet, made again
-##                    5 min; gives runs/standin/pretrained/standin_vgg16.pt
+##                    6 min; gives runs/standin/pretrained/standin_vgg16.pt
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
