@@ -15,15 +15,18 @@
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
-##   make bench       how fast reading, drawing, scoring and rendering are
-##                    1 min; gives a table of ratios
+##   make bench       how fast reading, drawing, scoring, rendering and training are
+##                    4 min; gives tables of ratios and runs/bench
 ##   make clean       removes runs/standin and the caches, keeps .venv
 ##   make help        this
 ##
 ## PROFILE names a file of notebooks/profiles: `make PROFILE=bp4d` is the real data.
+## PROCESSES=4 lets four GPUs share each training; without it each has one process.
 ## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
 
 PROFILE ?= standin
+# Processes that share each training, one GPU each.
+PROCESSES ?= 1
 # The first Python that is new enough; `make PYTHON=…` names another.
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -37,8 +40,10 @@ LOCK := $(shell command -v flock >/dev/null && echo flock -n -E 75 runs/$(PROFIL
 BUSY = { code=$$?; test $$code != 75 || echo "make: another one is at work" >&2; exit $$code; }
 # One training at a time where there is a GPU, as many as there are cores where not.
 GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gpu=1)
+# A training whose notebook fails later on is kept: it is finished or can be gone on with.
 GRAPH = $(LOCK) $(VENV) -m snakemake --cores all $(GPU) --nolock --rerun-incomplete \
-	--quiet host reason --config profile=$(PROFILE)
+	--keep-incomplete --quiet host reason \
+	--config profile=$(PROFILE) processes=$(PROCESSES)
 NOTEBOOK = $(VENV) -m aulib.notebook
 # Two tests at a time, of one thread each, and no progress bars for nbval to compare.
 PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
@@ -94,6 +99,7 @@ stress: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(VENV) tests/bench_aulib.py
+	@$(VENV) tests/bench_training.py
 
 clean:
 	rm -rf runs/$(PROFILE) .pytest_cache .ruff_cache .hypothesis

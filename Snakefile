@@ -7,6 +7,7 @@
 #   snakemake --cores all                        the stand-in, all of it
 #   snakemake --cores all --config profile=bp4d  the real data
 #   snakemake -n                                 what would run, and why
+#   snakemake --config processes=4 …             four GPUs share each training
 #   snakemake --cores all pretrain               the stand-in's pre-trained weights
 import shlex
 import sys
@@ -24,6 +25,7 @@ try:
         find_layout(ROOT / PROFILE["data_root"])
 except (OSError, ValueError) as error:  # said in a line, not in a traceback
     raise WorkflowError(str(error)) from None
+PROCESSES = int(config.get("processes", 1))  # of each training
 RUN = f"runs/{NAME}"
 TREE = PROFILE["data_root"]
 # A made tree is complete when its parameters are written; a real one is just there.
@@ -142,25 +144,28 @@ rule training:
         f"{RUN}/crops/store.json",
         weights,
         "aulib/training.py",
+        "aulib/batches.py",
         "aulib/sampler.py",
         "aulib/model.py",
         "aulib/loss.py",
         notebook="notebooks/03_training.ipynb",
     output:
-        f"{RUN}/training/{{model}}_{{seed}}/outputs.parquet",
+        # not removed before a rule runs again: the notebook finds out by itself
+        # whether the run that is there is finished and of the same parameters
+        update(f"{RUN}/training/{{model}}_{{seed}}/outputs.parquet"),
         notebook=f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
     params:
         lambda wildcards: {
-            **settings("epochs", "batch_size", "learning_rate_step", "momentum"),
-            **settings("weight_decay", "network_width", "threads"),
+            **settings("epochs", "batch_size", "accumulation", "learning_rate_step"),
+            **settings("momentum", "weight_decay", "network_width"),
             **PROFILE["models"][wildcards.model],
         },
-    threads: PROFILE["threads"]
+    threads: PROFILE["threads"] * PROCESSES
     resources:
         gpu=1,
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
-        " -p model {wildcards.model} -p seed {wildcards.seed}"
+        " -p model {wildcards.model} -p seed {wildcards.seed} -p processes {PROCESSES}"
 
 
 RUNS = expand(

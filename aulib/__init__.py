@@ -17,5 +17,8 @@ AUS = (6, 10, 12, 14, 17)
 AU_NAMES = tuple(f"AU{au:02d}" for au in AUS)
 """Their column names in every table: AU06, AU10, AU12, AU14, AU17."""
 
+OUTPUT_NAMES = tuple(f"output_{name}" for name in AU_NAMES)
+"""The columns of outputs.parquet that hold a network's unrounded outputs."""
+
 UNKNOWN = 9
 """The code of an intensity that the coders could not tell (Section IV)."""

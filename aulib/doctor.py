@@ -176,6 +176,10 @@ def check_weights(profile: dict, root: Path) -> Finding:
             path, fetch = _imagenet_file(), "fetched on first use, 528 MB"
             if not path.is_file():
                 return Finding("weights", "note", f"{path}: {fetch}")
+        elif weights.startswith("runs/") and not (root / weights).is_file():
+            return Finding(
+                "weights", "note", f"{weights}: yet to be made, by the graph"
+            )
         elif not (root / weights).is_file():
             command = f"git checkout -- {weights}"
             return Finding("weights", "missing", f"{weights}: no such file", command)
@@ -191,20 +195,28 @@ def _imagenet_file() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / name
 
 
+def standin_frames(per_task: int | dict[str, int]) -> int:
+    """Of 21 training and 20 evaluation subjects, eight tasks each, at most."""
+    if isinstance(per_task, dict):
+        return 8 * (21 * per_task["train"] + 20 * per_task["evaluation"])
+    return 8 * 41 * per_task
+
+
 def run_size(profile: dict) -> int:
     """About how many bytes `runs/<profile>` takes at its largest.
 
     The crops (uint8, a face being some 1.3 times as high as wide); the best network of
-    every run; and the last two checkpoints, network and momentum, of two runs at once.
+    every run; and of two runs at once the checkpoints, network and momentum, of the
+    last two epochs, the best and the one that is being written.
     """
     standin = profile["standin"]
-    frames = 328 * standin["frames_per_task"] if standin else BP4D_FRAMES
+    frames = standin_frames(standin["frames_per_task"]) if standin else BP4D_FRAMES
     pictures = frames * standin["height"] * standin["width"] // 2 if standin else 0
     crops = frames * profile["crop_size"] ** 2 * 1.3 * 3
     width = profile["network_width"]
     parameters = 14.7e6 * width**2 + 102.8e6 * width + 16.8e6
     runs = len(profile["models"]) * len(profile["seeds"])
-    return int(pictures + crops + 4 * parameters * (runs + 2 * 2 * 2))
+    return int(pictures + crops + 4 * parameters * (runs + 2 * 2 * 4))
 
 
 def check_disk(needed: int, free: int) -> Finding:

@@ -319,7 +319,9 @@ def write_crops(
 class CropStore:
     """The crops that `write_crops` wrote: `store[i]` is uint8 (h, w, 3), not copied.
 
-    `index` is the table of frames, `shapes` int64 (N, 2) the heights and widths.
+    `index` is the table of frames, `shapes` int64 (N, 2) the heights and widths,
+    `bytes` uint8 (n,) all crops one after another, mapped from disk, and `offsets`
+    int64 (N,) where each begins.
 
     Args:
         directory: of the store.
@@ -330,7 +332,7 @@ class CropStore:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        directory = Path(directory)
+        self.directory = directory = Path(directory)
         try:
             about = json.loads((directory / "store.json").read_text())
         except FileNotFoundError:
@@ -340,7 +342,7 @@ class CropStore:
         self.index = pd.read_parquet(directory / "index.parquet")
         self.fingerprint: str = about["fingerprint"]
         self.crop_size: int = about["crop_size"]
-        self._offsets = self.index["offset"].to_numpy()
+        self.offsets = self.index["offset"].to_numpy()
         self.shapes = self.index[["height", "width"]].to_numpy(dtype=np.int64)
         length = int(self.shapes.prod(axis=1).sum()) * 3
         actual = (directory / "crops.bin").stat().st_size
@@ -350,7 +352,7 @@ class CropStore:
                 f"{length}; delete the directory and run notebook 01 again"
             )
         # an empty file can't be mapped
-        self._bytes = (
+        self.bytes = (
             np.memmap(directory / "crops.bin", dtype=np.uint8, mode="r")
             if length
             else np.empty(0, dtype=np.uint8)
@@ -361,15 +363,30 @@ class CropStore:
 
     def __getitem__(self, row: int) -> np.ndarray:
         height, width = self.shapes[row]
-        start = self._offsets[row]
-        crop = self._bytes[start : start + height * width * 3]
+        start = self.offsets[row]
+        crop = self.bytes[start : start + height * width * 3]
         return crop.reshape(height, width, 3).view(np.ndarray)
 
 
 def random_crops(
     store: CropStore, rows: np.ndarray, size: int, offsets: np.ndarray
 ) -> np.ndarray:
-    """Square parts of crops, for training.
+    """Square parts of crops, for training: uint8 (B, size, size, 3).
+
+    `rows`, int array (B,), says of which crops; the rest is as in `random_corners`.
+    """
+    return squares(store, rows, random_corners(store, rows, size, offsets), size)
+
+
+def central_crops(store: CropStore, rows: np.ndarray, size: int) -> np.ndarray:
+    """The central square of each crop, for evaluation: uint8 (B, size, size, 3)."""
+    return squares(store, rows, central_corners(store, rows, size), size)
+
+
+def random_corners(
+    store: CropStore, rows: np.ndarray, size: int, offsets: np.ndarray
+) -> np.ndarray:
+    """Where the random squares of crops begin.
 
     Args:
         store: the crops.
@@ -379,49 +396,66 @@ def random_crops(
             the bottom, the left and the right, a part lies. Every place is as likely.
 
     Returns:
-        uint8 array (B, size, size, 3).
+        int64 array (B, 2): y, x of the top left corners, in pixels.
     """
     spare = store.shapes[rows] - size
-    return _squares(store, rows, size, np.floor(offsets * (spare + 1)).astype(np.int64))
+    return np.floor(offsets * (spare + 1)).astype(np.int64)
 
 
-def central_crops(store: CropStore, rows: np.ndarray, size: int) -> np.ndarray:
-    """The central square of each crop, for evaluation: uint8 (B, size, size, 3)."""
-    return _squares(store, rows, size, (store.shapes[rows] - size) // 2)
+def central_corners(store: CropStore, rows: np.ndarray, size: int) -> np.ndarray:
+    """Where the central squares of crops begin: int64 array (B, 2) of (y, x)."""
+    return (store.shapes[rows] - size) // 2
 
 
-def normalise(crops: np.ndarray) -> "torch.Tensor":
+def squares(
+    store: CropStore, rows: np.ndarray, corners: np.ndarray, size: int
+) -> np.ndarray:
+    """Squares of crops by their top left corners.
+
+    Args:
+        store: the crops.
+        rows: int array (B,), which ones.
+        corners: int array (B, 2) of (y, x), in pixels.
+        size: pixels of a side.
+
+    Returns:
+        uint8 array (B, size, size, 3).
+
+    Raises:
+        ValueError: the squares are larger than the crops.
+    """
+    if size > store.crop_size:
+        raise ValueError(
+            f"a square of {size} is larger than crops of {store.crop_size}"
+        )
+    cut = np.empty((len(rows), size, size, 3), dtype=np.uint8)
+    for square, row, (y, x) in zip(cut, rows, corners, strict=True):
+        square[:] = store[row][y : y + size, x : x + size]
+    return cut
+
+
+def normalise(crops: "np.ndarray | torch.Tensor") -> "torch.Tensor":
     """The network's input: RGB in 0..1, by ImageNet's mean and deviation.
 
     The paper says only "µ = 0 and σ = 1"; ImageNet's statistics are those of the
     weights that the proposed model starts from, and serve both models.
 
     Args:
-        crops: uint8 array (B, S, S, 3).
+        crops: uint8 array or tensor (B, S, S, 3).
 
     Returns:
-        float32 tensor (B, 3, S, S), channels last in memory.
+        float32 tensor (B, 3, S, S), channels last in memory, where the crops were.
     """
     import torch  # here: the processes that detect and crop can do without
 
-    images = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
-    mean = torch.tensor(MEAN).view(3, 1, 1) * 255
-    std = torch.tensor(STD).view(3, 1, 1) * 255
-    return images.sub_(mean).div_(std)
-
-
-def _squares(
-    store: CropStore, rows: np.ndarray, size: int, corners: np.ndarray
-) -> np.ndarray:
-    """Squares of crops by their top left corners, int array (B, 2) of (y, x)."""
-    if size > store.crop_size:
-        raise ValueError(
-            f"a square of {size} is larger than crops of {store.crop_size}"
-        )
-    squares = np.empty((len(rows), size, size, 3), dtype=np.uint8)
-    for square, row, (y, x) in zip(squares, rows, corners, strict=True):
-        square[:] = store[row][y : y + size, x : x + size]
-    return squares
+    crops = torch.as_tensor(crops)
+    # line by line: three channels at a time would take three times as long
+    mean, std = (
+        torch.tensor(values, device=crops.device).mul(255).repeat(crops.shape[2])
+        for values in (MEAN, STD)
+    )
+    lines = crops.float().flatten(2).sub_(mean).div_(std)
+    return lines.view(crops.shape).permute(0, 3, 1, 2)
 
 
 def _read(path: str, longest: int | None = None) -> tuple[np.ndarray, float]:

@@ -25,6 +25,8 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
+from aulib.files import whole
+
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: notebooks, data, figures and runs are found from here."""
 
@@ -39,8 +41,8 @@ PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scipy")
 
 PROFILE_KEYS = {
     *("title", "data_root", "standin", "boxes", "crop_size", "network_width"),
-    *("epochs", "learning_rate_step", "batch_size", "momentum", "weight_decay"),
-    *("seeds", "threads", "models"),
+    *("epochs", "learning_rate_step", "batch_size", "accumulation", "momentum"),
+    *("weight_decay", "seeds", "threads", "models"),
 }
 MODEL_KEYS = {"learning_rate", "scale", "sampler", "weights"}
 
@@ -75,8 +77,8 @@ def run_directory(profile: str) -> Path:
 
 def training_settings(profile: dict, model: str) -> dict:
     """The keyword arguments of `aulib.training.train` but for model and seed."""
-    shared = ("epochs", "batch_size", "learning_rate_step", "momentum", "weight_decay")
-    settings = {key: profile[key] for key in shared}
+    shared = ("epochs", "batch_size", "accumulation", "learning_rate_step")
+    settings = {key: profile[key] for key in (*shared, "momentum", "weight_decay")}
     settings |= profile["models"][model] | {"width": profile["network_width"]}
     if settings["weights"] not in (None, "imagenet"):
         settings["weights"] = ROOT / settings["weights"]
@@ -151,7 +153,8 @@ def write_provenance(path: Path, stable: dict) -> None:
     }
     versions = {package: version(package) for package in PACKAGES}
     record = {**stable, "versions": versions, "volatile": volatile}
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    with whole(path) as file:
+        file.write(json.dumps(record, indent=2).encode() + b"\n")
 
 
 def execute(source: Path, target: Path, parameters: dict[str, object]) -> None:
@@ -202,8 +205,9 @@ def normalise(notebook: dict) -> dict:
     """Leave out of an executed notebook what differs between two equal runs.
 
     That is papermill's and Jupyter's times, the random id of the injected cell, the
-    interpreter's patch version, and progress bars (stderr with carriage returns; any
-    other output on standard error stays and is there to be seen).
+    interpreter's patch version, the pieces in which text came, and progress bars
+    (stderr with carriage returns; any other output on standard error stays and is there
+    to be seen).
     """
     notebook["metadata"] = {
         "kernelspec": notebook["metadata"]["kernelspec"],
@@ -215,8 +219,22 @@ def normalise(notebook: dict) -> dict:
         if "injected-parameters" in tags:
             cell["id"] = "injected-parameters"
         if cell["cell_type"] == "code":
-            cell["outputs"] = [out for out in cell["outputs"] if not _is_progress(out)]
+            kept = [out for out in cell["outputs"] if not _is_progress(out)]
+            cell["outputs"] = _join_streams(kept)
     return notebook
+
+
+def _join_streams(outputs: list[dict]) -> list[dict]:
+    """One output where a slow machine has cut what was printed into several."""
+    joined: list[dict] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.get("name") and output.get("name") == last.get("name"):
+            text = "".join(last["text"]) + "".join(output["text"])
+            last["text"] = text.splitlines(keepends=True)
+        else:
+            joined.append(output)
+    return joined
 
 
 def _is_progress(output: dict) -> bool:

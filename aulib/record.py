@@ -1,7 +1,8 @@
 """`make record`: copy a finished run to where git keeps it.
 
 Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, of
-the stand-in alone: outputs hold the coders' codes, and BP4D's are licensed.
+the stand-in alone: outputs hold the coders' codes, and BP4D's are licensed. What `make
+bench` has measured goes to `data/benchmarks`.
 For the default profile the notebooks are then executed once more, as they stand in
 `notebooks/`, so that what is committed is what a visitor's own execution gives; and
 what they drew goes to `figures/`.
@@ -45,6 +46,12 @@ def training_copies(name: str) -> dict[Path, Path]:
     return copies
 
 
+def bench_copies() -> dict[Path, Path]:
+    """Source → target of what `make bench` has measured last, if it has."""
+    sources = sorted((ROOT / "runs" / "bench").glob("*.*"))
+    return {path: ROOT / "data" / "benchmarks" / path.name for path in sources}
+
+
 def copy_all(copies: dict[Path, Path]) -> None:
     """Copy every file, or none where one is missing.
 
@@ -80,7 +87,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m aulib.record PROFILE")
     try:
-        copy_all(training_copies(sys.argv[1]))
+        copy_all(training_copies(sys.argv[1]) | bench_copies())
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
     if sys.argv[1] == "standin":

@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from aulib import AU_NAMES
+from aulib import AU_NAMES, OUTPUT_NAMES
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from aulib.notebook import ROOT, load_profile, run_directory
-from aulib.training import OUTPUT_NAMES
 
 COLUMNS = [*AU_NAMES, "mean"]
 VERDICTS = {True: "holds", False: "does not hold", None: "cannot be decided here"}

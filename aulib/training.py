@@ -3,44 +3,58 @@
 `train` is the protocol; `train_epoch` and `predict` are its two halves. A run is a
 directory:
 
+    parameters.json    what was asked for
+    log.txt            when it began, went on and finished each epoch, and how fast
+    events/            the learning curves as TensorBoard reads them
+    epochs/            what an unfinished run goes on from, gone at the end
+                       (see `aulib.checkpoint`)
     outputs.parquet    every evaluation frame at every epoch: truth, unrounded outputs
     metrics.csv        one row an epoch: losses and ICC(3,1)
     best.pt            the network of the epoch with the best mean ICC
     provenance.json    parameters, data fingerprint, versions; commit, time, machine
-    epochs/, checkpoint_*.pt   what an unfinished run goes on from, gone at the end
 
 Draws and crops are functions of (seed, epoch, position in the epoch) and dropout's
-generator is set anew from (seed, epoch), so a run that was killed goes on from its
-last finished epoch and ends with the numbers that it would have had.
+generator is set anew from (seed, epoch, process), so a run that was killed goes on from
+its last finished epoch and ends with the numbers that it would have had.
+
+    python -m aulib.training PROFILE MODEL SEED
+    accelerate launch --multi_gpu --num_processes 4 -m aulib.training PROFILE MODEL SEED
+
+is a run without a notebook; notebook 03 then reads what it has left.
 """
 
-import json
-import os
-import shutil
+import argparse
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
 from torch.nn.functional import smooth_l1_loss
 from torchvision.models.vgg import VGG
 from tqdm import tqdm
 
-from aulib import AU_NAMES, UNKNOWN
-from aulib.faces import CropStore, central_crops, normalise, random_crops
+from aulib import AU_NAMES, OUTPUT_NAMES, UNKNOWN
+from aulib.batches import Share, copy_to_gpu, images, shares
+from aulib.checkpoint import begin, difference, finish, write_epoch
+from aulib.faces import CropStore, central_corners, random_corners
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from aulib.loss import scaled_smooth_l1
+from aulib.machine import open_accelerator, prepare, too_many_frames, where_it_runs
 from aulib.model import build_model, features
 from aulib.sampler import MultinomialSampler, sampling_weights
-
-OUTPUT_NAMES = tuple(f"output_{name}" for name in AU_NAMES)
-"""Columns of outputs.parquet that hold the network's unrounded outputs."""
+from aulib.story import Story
 
 EVALUATION_BATCH = 256  # frames; the first maps of VGG16 take 3 GB at 224 pixels
+LOOK = 50  # batches from one look at the losses to the next: a GPU has to wait for each
 
 
 def draw_epoch(
@@ -70,47 +84,96 @@ def learning_rate_at(epoch: int, start: float, step: int) -> float:
     return start / 10 ** ((epoch - 1) // step)
 
 
+class Part(NamedTuple):
+    """What goes through the network at once: a `Share` with its tensors."""
+
+    images: torch.Tensor
+    """float (B, 3, S, S)"""
+    targets: torch.Tensor
+    """(B, Q), for the loss."""
+    share: Share
+
+
 def train_epoch(
+    accelerator: Accelerator,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    parts: Iterable[Part],
     loss_function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
 ) -> float:
-    """One epoch of gradient steps; the mean loss over its frames.
+    """One epoch of gradient steps; the mean loss over the frames of all processes.
+
+    Args:
+        accelerator: of `open_accelerator`; it has prepared the network.
+        network: what is trained.
+        optimizer: of its weights.
+        parts: this process's share of the epoch.
+        loss_function: outputs and targets → their mean loss.
 
     Raises:
         FloatingPointError: the loss of a batch is NaN or infinite.
     """
     network.train()
-    total, count = 0.0, 0
-    for position, (images, targets) in enumerate(batches):
-        optimizer.zero_grad()
-        loss = loss_function(network(images), targets)
-        if not torch.isfinite(loss):
-            rate = optimizer.param_groups[0]["lr"]
-            raise FloatingPointError(
-                f"batch {position}: the loss is {loss.item()} at learning rate {rate}; "
-                "the training has diverged, try a smaller learning rate"
-            )
-        loss.backward()
-        optimizer.step()
-        total += loss.item() * len(images)
-        count += len(images)
+    optimizer.zero_grad()
+    total, count, seen, batch = 0.0, 0, [], 0
+    for part in parts:
+        share = part.share
+        alone = nullcontext() if share.last else accelerator.no_sync(network)
+        with alone:  # gradients meet those of the other processes once a step
+            outputs = network(part.images)
+            loss = share.weight * loss_function(outputs, part.targets)
+            accelerator.backward(loss)
+        seen.append((batch, share.frames, loss.detach()))
+        if share.last:
+            optimizer.step()
+            optimizer.zero_grad()
+            count += share.frames
+            batch += 1
+            if batch % LOOK == 0:
+                total += _add_up(accelerator, seen, optimizer)
+                seen = []
+    total += _add_up(accelerator, seen, optimizer)
     return total / count
 
 
+def _add_up(accelerator, seen: list, optimizer) -> float:
+    """Sum of the batches' losses, each times its frames; all of them are looked at."""
+    if not seen:
+        return 0.0
+    losses = torch.stack([loss for _, _, loss in seen])
+    losses = accelerator.reduce(losses, reduction="mean").tolist()
+    total = 0.0
+    for (batch, frames, _), loss in zip(seen, losses):
+        if not np.isfinite(loss):
+            rate = optimizer.param_groups[0]["lr"]
+            raise FloatingPointError(
+                f"batch {batch}: the loss is {loss} at learning rate {rate}; "
+                "the training has diverged, try a smaller learning rate"
+            )
+        total += loss * frames
+    return total
+
+
 def predict(
-    network: nn.Module, store: CropStore, rows: np.ndarray, device: torch.device
+    accelerator: Accelerator,
+    network: nn.Module,
+    store: CropStore,
+    rows: np.ndarray,
+    packed: torch.Tensor | None = None,
 ) -> np.ndarray:
-    """Unrounded outputs for the central crops of `rows`: float32 array (N, Q)."""
+    """Unrounded outputs for the central crops of `rows`: float32 array (N, Q).
+
+    Each process answers for its part of the rows, and has all answers at the end.
+    """
     network.eval()
-    outputs = []
+    each = -(-len(rows) // accelerator.num_processes)
+    start = accelerator.process_index * each
+    # the last rows once more, so that all processes have as many to give
+    mine = rows[np.minimum(np.arange(start, start + each), len(rows) - 1)]
+    batches = _central_images(store, mine, accelerator.device, packed)
     with torch.inference_mode():
-        for start in range(0, len(rows), EVALUATION_BATCH):
-            batch = rows[start : start + EVALUATION_BATCH]
-            images = normalise(central_crops(store, batch, store.crop_size))
-            outputs.append(network(images.to(device)).float().cpu().numpy())
-    return np.concatenate(outputs)
+        outputs = torch.cat([network(batch).float() for batch in batches])
+        return accelerator.gather(outputs)[: len(rows)].cpu().numpy()
 
 
 def feature_batches(
@@ -123,11 +186,18 @@ def feature_batches(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).eval()
-    for start in tqdm(range(0, len(rows), EVALUATION_BATCH), "features", leave=False):
-        batch = rows[start : start + EVALUATION_BATCH]
+    total = -(-len(rows) // EVALUATION_BATCH)
+    batches = _central_images(store, rows, device)
+    for batch in tqdm(batches, "features", total, leave=False):
         with torch.inference_mode():
-            images = normalise(central_crops(store, batch, store.crop_size))
-            yield features(network, images.to(device)).cpu().numpy()
+            yield features(network, batch).cpu().numpy()
+
+
+def _central_images(store, rows, device, packed=None) -> Iterator[torch.Tensor]:
+    corners = central_corners(store, rows, store.crop_size)
+    starts = range(0, len(rows), EVALUATION_BATCH)
+    parts = [slice(start, start + EVALUATION_BATCH) for start in starts]
+    return images(store, rows, corners, parts, device, packed)
 
 
 def train(
@@ -138,6 +208,7 @@ def train(
     seed: int,
     epochs: int,
     batch_size: int,
+    accumulation: int,
     learning_rate: float,
     learning_rate_step: int,
     momentum: float,
@@ -146,11 +217,13 @@ def train(
     sampler: str,
     weights: str | Path | None,
     width: float,
+    after_epoch: Callable[[pd.DataFrame], None] = lambda metrics: None,
 ) -> pd.DataFrame:
     """Train and evaluate one network; go on where an earlier call was stopped.
 
-    Uses the GPU when there is one. A finished run with the same parameters on the
-    same crops is read, not trained again; one with others is replaced.
+    Uses the GPU when there is one, and all processes that call it together. A finished
+    run with the same parameters on the same crops is read, not trained again; one with
+    others is replaced.
 
     Args:
         store: crops of the training and the evaluation frames.
@@ -158,12 +231,17 @@ def train(
         model, weights, width: as in `aulib.model.build_model`.
         seed: of the network's start, the draws, the crops and the dropout.
         epochs: how many times as many frames as there are in training are drawn.
-        batch_size: frames a gradient step; the last batch of an epoch may be smaller.
+        batch_size: frames a gradient step, over all processes; the last batch of an
+            epoch may be smaller.
+        accumulation: in how many parts a process's frames of a step go through the
+            network: more than 1 where they do not fit into a GPU at once.
         learning_rate: of the first epoch; divided by 10 after every
             `learning_rate_step` epochs.
         momentum, weight_decay: of the gradient descent, on all weights and biases.
         scale: of Eq. 3 and 4; 2 is the paper's, 1 its baseline's.
         sampler: as in `draw_epoch`.
+        after_epoch: called in the first process with the metrics so far, after each
+            epoch.
 
     Returns:
         metrics.csv: columns epoch, learning_rate, train_loss, evaluation_loss,
@@ -171,13 +249,18 @@ def train(
 
     Raises:
         FloatingPointError: the loss is not finite.
-        ValueError: there are no frames to train on or none to evaluate.
+        ValueError: there are no frames to train on or none to evaluate; or what an
+            earlier call has left can't be used.
+        OSError: an epoch can't be written.
+        torch.OutOfMemoryError: the GPU is too small for a part of a batch.
     """
+    accelerator = open_accelerator()
     parameters = {
         "model": model,
         "seed": seed,
         "epochs": epochs,
         "batch_size": batch_size,
+        "accumulation": accumulation,
         "learning_rate": learning_rate,
         "learning_rate_step": learning_rate_step,
         "momentum": momentum,
@@ -188,14 +271,11 @@ def train(
         "width": width,
         "crop_size": store.crop_size,
         "data": store.fingerprint,
-        "threads": torch.get_num_threads(),
     }
-    directory = Path(directory)
-    if finished(directory, parameters):
-        return pd.read_csv(directory / "metrics.csv")
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "outputs.parquet").unlink(missing_ok=True)
-
+    for other in gather_object([parameters]):
+        if other != parameters:
+            what = difference(other, parameters)
+            raise ValueError(f"the processes were not called alike: {what}")
     intensities = store.index[list(AU_NAMES)].to_numpy().astype(np.int64)
     training_rows = np.flatnonzero(store.index["split"] == "train")
     evaluation_rows = np.flatnonzero(store.index["split"] == "evaluation")
@@ -204,10 +284,18 @@ def train(
             f"{len(training_rows)} training and {len(evaluation_rows)} evaluation "
             "frames: both are needed, look at the waterfall of notebook 01"
         )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    # the first process alone reads and writes the directory
+    main, directory = accelerator.is_main_process, Path(directory)
+    story = Story(directory, f"{model} {seed}") if main else None
+    start = [begin(directory, parameters, story.say) if main else None]
+    start = broadcast_object_list(start)[0]
+    if start.finished:
+        return start.metrics
     torch.manual_seed(seed)
-    network = build_model(model, weights=weights, width=width)
-    network = network.to(device, memory_format=torch.channels_last)
+    with accelerator.local_main_process_first():  # one of them fetches the weights
+        network = build_model(model, weights=weights, width=width)
+    network = network.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=learning_rate,
@@ -215,146 +303,131 @@ def train(
         weight_decay=weight_decay,
         fused=True,
     )
+    here, ran_on, metrics = where_it_runs(accelerator), [], []
+    if start.checkpoint:
+        network.load_state_dict(start.checkpoint["network"])
+        optimizer.load_state_dict(start.checkpoint["optimizer"])
+        ran_on, metrics = start.checkpoint["ran_on"], start.checkpoint["metrics"]
+    del start  # a gigabyte at full width
+    if main and ran_on and ran_on[-1] != here:
+        change = difference(ran_on[-1], here).replace(" not ", " then, now ")
+        story.say(f"{model} {seed}: {change}; the last digits will depend on it")
+    if not ran_on or ran_on[-1] != here:
+        ran_on = [*ran_on, here]
+    prepared = prepare(accelerator, network)
+    packed = copy_to_gpu(store, accelerator.device)
+    if main:
+        story.open(epochs, len(training_rows), metrics)
 
-    metrics: list[dict] = []
-    checkpoint = _newest_checkpoint(directory, parameters)
-    if checkpoint:
-        network.load_state_dict(checkpoint["network"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        metrics = checkpoint["metrics"]
-
-    steps = -(-len(training_rows) // batch_size)
-    bar = tqdm(
-        total=epochs * steps, desc=f"{model} {seed}", initial=len(metrics) * steps
-    )
+    rank, ranks = accelerator.process_index, accelerator.num_processes
     for epoch in range(len(metrics) + 1, epochs + 1):
         rate = learning_rate_at(epoch, learning_rate, learning_rate_step)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        torch.manual_seed(int(np.random.default_rng([seed, epoch, 2]).integers(2**62)))
+        dropout = np.random.default_rng([seed, epoch, 2, rank]).integers(2**62)
+        torch.manual_seed(int(dropout))
         drawn = draw_epoch(intensities[training_rows], sampler, seed, epoch)
-        offsets = np.random.default_rng([seed, epoch, 1]).random((len(drawn), 2))
-        batches = _batches(
-            store, training_rows[drawn], offsets, intensities, batch_size, device, bar
-        )
-        train_loss = train_epoch(
-            network,
-            optimizer,
-            batches,
-            lambda outputs, targets: scaled_smooth_l1(outputs, targets, scale),
-        )
-        outputs = predict(network, store, evaluation_rows, device)
-        truth = intensities[evaluation_rows]
-        scores = icc_per_au(truth, to_intensity(torch.from_numpy(outputs), scale))
-        metrics.append(
-            {
-                "epoch": epoch,
-                "learning_rate": rate,
-                "train_loss": train_loss,
-                "evaluation_loss": _known_loss(outputs, truth, scale),
-                **dict(zip(AU_NAMES, scores.tolist(), strict=True)),
-                "mean": float(scores.mean()),
-            }
-        )
-        if not bar.disable:
-            bar.write(
-                f"{model} {seed}, epoch {epoch} of {epochs}: "
-                f"loss {train_loss:.3f}, mean ICC {scores.mean():.3f}",
-                file=sys.stderr,
+        rows = training_rows[drawn]
+        offsets = np.random.default_rng([seed, epoch, 1]).random((len(rows), 2))
+        corners = random_corners(store, rows, store.crop_size, offsets)
+        mine = list(shares(len(rows), batch_size, accumulation, rank, ranks))
+        places = [share.positions for share in mine]
+        crops = images(store, rows, corners, places, accelerator.device, packed)
+        targets = torch.from_numpy(intensities[rows]).to(accelerator.device)
+        began = time.perf_counter()
+        try:
+            train_loss = train_epoch(
+                accelerator,
+                prepared,
+                optimizer,
+                _parts(crops, targets, mine, story.bar.update if main else None),
+                lambda outputs, targets: scaled_smooth_l1(outputs, targets, scale),
             )
-        _write_epoch(directory, store.index.iloc[evaluation_rows], epoch, outputs)
-        if metrics[-1]["mean"] > max((m["mean"] for m in metrics[:-1]), default=-2):
-            _save(network.state_dict(), directory / "best.pt")
-        _save_checkpoint(directory, network, optimizer, metrics, parameters)
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"{model} {seed}, epoch {epoch}, {error}"
+            ) from None
+        except torch.OutOfMemoryError:
+            train_loss = None  # what the failed step holds is freed with this block
+        if train_loss is None:
+            frames = max(place.stop - place.start for place in places)
+            raise torch.OutOfMemoryError(
+                too_many_frames(accelerator, prepared, store.crop_size, frames)
+            )
+        trained = time.perf_counter()
+        outputs = predict(accelerator, prepared, store, evaluation_rows, packed)
+        if main:
+            evaluated = time.perf_counter()
+            row = {"epoch": epoch, "learning_rate": rate, "train_loss": train_loss}
+            row |= _scores(outputs, intensities[evaluation_rows], scale)
+            metrics.append(row)
+            checkpoint = {
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "parameters": parameters,
+                "ran_on": ran_on,
+            }
+            table = _output_table(store.index.iloc[evaluation_rows], epoch, outputs)
+            write_epoch(directory, epoch, checkpoint, pd.DataFrame(metrics), table)
+            training = len(rows) / (trained - began)
+            evaluation = len(evaluation_rows) / (evaluated - trained)
+            story.epoch(row, training, evaluation)
+            after_epoch(pd.DataFrame(metrics))
+    if main:
+        story.close()
+        finish(directory, parameters, pd.DataFrame(metrics), ran_on)
+    return broadcast_object_list([pd.DataFrame(metrics) if main else None])[0]
 
-    bar.close()
-    return _finish(directory, metrics, parameters)
+
+def _parts(crops, targets, mine, update) -> Iterator[Part]:
+    for batch, share in zip(crops, mine, strict=True):
+        yield Part(batch, targets[share.positions], share)
+        if update and share.last:
+            update(share.frames)
 
 
-def finished(directory: Path, parameters: dict) -> bool:
-    """Whether the run in `directory` is complete and has these parameters."""
-    try:
-        record = json.loads((directory / "provenance.json").read_text())
-    except FileNotFoundError:
-        return False
-    return (
-        record["parameters"] == parameters and (directory / "outputs.parquet").is_file()
-    )
-
-
-def _batches(store, rows, offsets, intensities, batch_size, device, bar):
-    for start in range(0, len(rows), batch_size):
-        chosen = slice(start, start + batch_size)
-        crops = random_crops(store, rows[chosen], store.crop_size, offsets[chosen])
-        targets = torch.from_numpy(intensities[rows[chosen]])
-        yield normalise(crops).to(device), targets.to(device)
-        bar.update()
-
-
-def _known_loss(outputs: np.ndarray, truth: np.ndarray, scale: float) -> float:
-    """Eq. 4 over the intensities that the coders could tell."""
-    known = torch.from_numpy(truth != UNKNOWN)
+def _scores(outputs: np.ndarray, truth: np.ndarray, scale: float) -> dict[str, float]:
+    """The columns of metrics.csv that come of an evaluation."""
+    known = torch.from_numpy(truth != UNKNOWN)  # what the coders could tell
     targets = scale * torch.from_numpy(truth).float()
-    return smooth_l1_loss(torch.from_numpy(outputs)[known], targets[known]).item()
+    loss = smooth_l1_loss(torch.from_numpy(outputs)[known], targets[known])
+    scores = icc_per_au(truth, to_intensity(torch.from_numpy(outputs), scale))
+    per_au = dict(zip(AU_NAMES, scores.tolist(), strict=True))
+    return {"evaluation_loss": loss.item(), **per_au, "mean": float(scores.mean())}
 
 
-def _save(contents: dict, path: Path) -> None:
-    """Write a file of tensors whole or not at all."""
-    partial = path.with_suffix(".partial")
-    torch.save(contents, partial)
-    os.replace(partial, path)
-
-
-def _save_checkpoint(directory, network, optimizer, metrics, parameters) -> None:
-    """Write the state after an epoch, then drop all but the last two."""
-    contents = {
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "metrics": metrics,
-        "parameters": parameters,
-    }
-    _save(contents, directory / f"checkpoint_{len(metrics):04d}.pt")
-    for old in sorted(directory.glob("checkpoint_*.pt"))[:-2]:
-        old.unlink()
-
-
-def _newest_checkpoint(directory: Path, parameters: dict) -> dict | None:
-    """The newest checkpoint, or None; one of other parameters is not gone on from."""
-    paths = sorted(directory.glob("checkpoint_*.pt"))
-    if not paths:
-        return None
-    checkpoint = torch.load(paths[-1], map_location="cpu", weights_only=True)
-    if checkpoint["parameters"] == parameters:
-        return checkpoint
-    tqdm.write(f"{directory}: begun anew, its parameters or data have changed")
-    for path in paths:
-        path.unlink()
-    return None
-
-
-def _write_epoch(directory, frames, epoch: int, outputs: np.ndarray) -> None:
+def _output_table(frames: pd.DataFrame, epoch: int, outputs: np.ndarray):
     table = frames[["subject", "task", "frame", *AU_NAMES]].reset_index(drop=True)
     table.insert(0, "epoch", np.int16(epoch))
     table[list(OUTPUT_NAMES)] = outputs
-    (directory / "epochs").mkdir(exist_ok=True)
-    table.to_parquet(directory / "epochs" / f"{epoch:04d}.parquet")
-
-
-def _finish(directory: Path, metrics: list[dict], parameters: dict) -> pd.DataFrame:
-    """Join the epochs' outputs to one file and drop what only resuming needs."""
-    from aulib.notebook import write_provenance
-
-    parts = [directory / "epochs" / f"{row['epoch']:04d}.parquet" for row in metrics]
-    outputs = pd.concat(map(pd.read_parquet, parts), ignore_index=True)
-    for name in ("subject", "task"):
-        outputs[name] = outputs[name].astype("category")
-    table = pd.DataFrame(metrics)
-    table.to_csv(directory / "metrics.csv", index=False)
-    write_provenance(directory / "provenance.json", {"parameters": parameters})
-    partial = directory / "outputs.partial"
-    outputs.to_parquet(partial, compression="zstd")
-    os.replace(partial, directory / "outputs.parquet")
-    shutil.rmtree(directory / "epochs")
-    for path in directory.glob("checkpoint_*.pt"):
-        path.unlink()
     return table
+
+
+def main() -> None:
+    from aulib.notebook import load_profile, run_directory, training_settings
+
+    parser = argparse.ArgumentParser(
+        description="One training run; goes on where it was stopped."
+    )
+    parser.add_argument("profile", help="a name in notebooks/profiles")
+    parser.add_argument("model", help="of the profile's: baseline or proposed")
+    parser.add_argument("seed", type=int)
+    arguments = parser.parse_args()
+    try:
+        profile = load_profile(arguments.profile)
+        settings = training_settings(profile, arguments.model)
+        run = run_directory(arguments.profile)
+        torch.set_num_threads(profile["threads"])
+        train(
+            CropStore(run / "crops"),
+            run / "training" / f"{arguments.model}_{arguments.seed}",
+            model=arguments.model,
+            seed=arguments.seed,
+            **settings,
+        )
+    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{arguments.model} {arguments.seed}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -15,10 +16,10 @@ RUN = run_directory("tiny")
 pytestmark = pytest.mark.graph
 
 
-def snakemake(*arguments: str) -> str:
+def snakemake(*arguments: str, profile: str = "tiny") -> str:
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock"]
     answer = subprocess.run(
-        [*command, *arguments, "--config", "profile=tiny"],
+        [*command, *arguments, "--config", f"profile={profile}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -106,6 +107,25 @@ def test_only_what_follows_from_a_change_runs_again(graph):
     assert planned() == {"all", "table_2", "figures", "total"}
     outputs.write_bytes(kept)  # the content counts, not the time
     assert "Nothing to be done" in snakemake("-n")
+
+
+def test_a_finished_training_is_read_when_its_notebook_runs_again(graph):
+    """Snakemake removes what a rule makes before it runs again, but for this file."""
+    run = RUN / "training" / "proposed_42"
+    notebook = RUN / "notebooks" / "03_training_proposed_42.ipynb"
+    kept, log = notebook.read_bytes(), (run / "log.txt").read_text()
+    outputs = (run / "outputs.parquet").read_bytes()
+    notebook.unlink()
+    snakemake(str(notebook.relative_to(ROOT)))
+    assert (run / "log.txt").read_text() == log  # nothing was trained
+    assert (run / "outputs.parquet").read_bytes() == outputs
+    assert notebook.read_bytes() == kept
+
+
+def test_the_profile_at_the_papers_scale_is_planned_whole():
+    planned = snakemake("-n", "--quiet", "host", profile="standin_gpu")
+    for rule, count in [("data", 1), ("pretrain", 1), ("training", 6), ("figures", 1)]:
+        assert re.search(rf"^{rule} +{count}$", planned, re.M), planned
 
 
 def test_provenance_stands_beside_each_run(graph):

@@ -15,6 +15,7 @@ from aulib.notebook import (
     execute,
     figure_style,
     load_profile,
+    normalise,
     save_figure,
     training_settings,
 )
@@ -160,3 +161,27 @@ def test_figures_are_the_same_bytes_each_time(tmp_path):
     for name in names:
         one, other = (tmp_path / k / name for k in "ab")
         assert one.read_bytes() == other.read_bytes(), name
+
+
+def test_text_in_pieces_is_joined():
+    def text(name, *lines):
+        return {"output_type": "stream", "name": name, "text": list(lines)}
+
+    picture = {"output_type": "display_data", "data": {}}
+    outputs = [
+        text("stdout", "a\n", "b"),
+        text("stdout", "c\n"),
+        picture,
+        text("stdout", "d\n"),
+        text("stderr", "warning\n"),
+        text("stderr", "bar \r"),
+        text("stderr", "another\n"),
+    ]
+    cell = {"cell_type": "code", "metadata": {}, "outputs": outputs}
+    notebook = {"metadata": {"kernelspec": {}}, "cells": [cell]}
+    assert normalise(notebook)["cells"][0]["outputs"] == [
+        text("stdout", "a\n", "bc\n"),
+        picture,
+        text("stdout", "d\n"),
+        text("stderr", "warning\n", "another\n"),
+    ]

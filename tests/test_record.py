@@ -1,5 +1,6 @@
 import pytest
 
+from aulib import record
 from aulib.record import copy_all, training_copies
 
 
@@ -16,6 +17,16 @@ def test_every_run_of_the_profile_is_recorded_with_its_provenance():
 def test_licensed_codes_are_never_recorded():
     with pytest.raises(ValueError, match="profile bp4d: .* licensed"):
         training_copies("bp4d")
+
+
+def test_benchmarks_that_are_there_are_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    assert record.bench_copies() == {}
+    made = tmp_path / "runs" / "bench"
+    made.mkdir(parents=True)
+    (made / "cpu.csv").touch()
+    target = tmp_path / "data" / "benchmarks" / "cpu.csv"
+    assert record.bench_copies() == {made / "cpu.csv": target}
 
 
 def test_nothing_is_copied_where_a_file_is_missing(tmp_path):

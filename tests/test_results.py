@@ -23,6 +23,7 @@ network_width: 0.125
 epochs: 3
 learning_rate_step: 2
 batch_size: 4
+accumulation: 1
 momentum: 0.9
 weight_decay: 0.0005
 seeds: [1, 2]

@@ -155,7 +155,8 @@ def test_what_is_imported_is_a_dependency(folders, lines):
         if path.suffix in (".py", ".ipynb") and ".ipynb_checkpoints" not in path.parts
     ]
     used = set().union(*(imports(code_of(path)) for path in paths))
-    used -= set(sys.stdlib_module_names) | {"aulib"}
+    ours = {"aulib", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    used -= set(sys.stdlib_module_names) | ours
     owners = packages_distributions()
     owners["dlib"] = ["dlib-bin"]  # whose own list names its extension module only
     known = {normalised(Requirement(line).name) for line in lines}
@@ -283,10 +284,10 @@ def test_a_python_that_will_not_do_is_one_clear_line(checkout, python):
 
 
 def test_the_profile_reaches_the_graph(checkout):
-    _, log = checkout[1]("all", "PROFILE=bp4d")
+    _, log = checkout[1]("all", "PROFILE=bp4d", "PROCESSES=4")
     graph = [line for line in log if line.startswith("-m snakemake")]
     assert len(graph) == 1
-    assert graph[0].endswith("--config profile=bp4d")
+    assert graph[0].endswith("--config profile=bp4d processes=4")
     assert "--rerun-incomplete" in graph[0]
 
 
@@ -512,6 +513,9 @@ def test_weights(tmp_path, monkeypatch):
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).touch()
     assert doctor.check_weights(profile, tmp_path).state == "ok"
+
+    finding = doctor.check_weights(load_profile("standin_gpu"), tmp_path)
+    assert finding.state == "note" and "made, by the graph" in finding.found
 
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
     finding = doctor.check_weights(load_profile("bp4d"), tmp_path)

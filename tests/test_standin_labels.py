@@ -293,7 +293,14 @@ def test_the_default_size(small):
 def test_strided_frames_are_evenly_spread(lengths, count):
     labels = pd.concat(
         [
-            pd.DataFrame({"subject": "F001", "task": task, "frame": range(length)})
+            pd.DataFrame(
+                {
+                    "subject": "F001",
+                    "task": task,
+                    "split": "train",
+                    "frame": range(length),
+                }
+            )
             for task, length in zip(TASKS, lengths)
         ]
     )
@@ -307,6 +314,22 @@ def test_strided_frames_are_evenly_spread(lengths, count):
             assert frames.tolist() == list(range(length))
 
 
-def test_strided_needs_a_frame():
-    with pytest.raises(ValueError, match="frames_per_task is 0: give 1 or more"):
-        strided(pd.DataFrame(), 0)
+@pytest.mark.parametrize("count", [0, {"train": 1}, {"train": 3, "evaluation": 0}])
+def test_strided_needs_a_frame(count):
+    with pytest.raises(ValueError, match="frames_per_task is .*: give 1 or more"):
+        strided(pd.DataFrame(), count)
+
+
+def test_strided_by_split():
+    """As many of each split as the profile of the paper's scale asks for."""
+    labels = make_labels(2018)
+    rows = strided(labels, {"train": 240, "evaluation": 125})
+    for split, count in [("train", 240), ("evaluation", 125)]:
+        alone = strided(labels, count).query("split == @split")
+        found = rows[rows["split"] == split]
+        assert found["frame"].tolist() == alone["frame"].tolist()
+    sizes = rows["split"].value_counts()
+    assert 38_000 < sizes["train"] <= 40_320 and 19_000 < sizes["evaluation"] <= 20_000
+    assert not rows.duplicated(["subject", "task", "frame"]).any()
+    order = ["subject", "task", "frame"]
+    assert rows[order].equals(rows[order].sort_values(order, ignore_index=True))

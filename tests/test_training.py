@@ -8,11 +8,13 @@ import torch
 from torch import nn
 
 import aulib.training
-from aulib import AU_NAMES
+from aulib import AU_NAMES, OUTPUT_NAMES
+from aulib.batches import shares
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
+from aulib.machine import open_accelerator
 from aulib.training import (
-    OUTPUT_NAMES,
+    Part,
     draw_epoch,
     feature_batches,
     learning_rate_at,
@@ -25,6 +27,7 @@ OPTIONS = dict(
     seed=7,
     epochs=3,
     batch_size=12,
+    accumulation=1,
     learning_rate=0.001,
     learning_rate_step=2,
     momentum=0.9,
@@ -75,13 +78,19 @@ def test_a_finished_run_keeps_outputs_metrics_the_best_network_and_provenance(ru
     directory, metrics = run
     assert sorted(p.name for p in directory.iterdir()) == [
         "best.pt",
+        "events",
+        "log.txt",
         "metrics.csv",
         "outputs.parquet",
+        "parameters.json",
         "provenance.json",
     ]
     record = json.loads((directory / "provenance.json").read_text())
     assert record["parameters"]["seed"] == 7
     assert record["volatile"]["seconds"] > 0
+    assert record["ran_on"] == [
+        {"device": "cpu", "processes": 1, "threads": torch.get_num_threads()}
+    ]
     assert not metrics.isna().any().any()
 
 
@@ -89,22 +98,20 @@ def test_a_finished_run_keeps_outputs_metrics_the_best_network_and_provenance(ru
 def test_a_stopped_run_ends_with_the_same_bytes(
     run, store, tmp_path, monkeypatch, stopped_in
 ):
-    def stop(directory, frames, epoch, outputs):
+    def stop(directory, epoch, *contents):
         if epoch == stopped_in:
             raise KeyboardInterrupt
-        write(directory, frames, epoch, outputs)
+        write(directory, epoch, *contents)
 
-    write = aulib.training._write_epoch
-    monkeypatch.setattr(aulib.training, "_write_epoch", stop)
+    write = aulib.training.write_epoch
+    monkeypatch.setattr(aulib.training, "write_epoch", stop)
     with pytest.raises(KeyboardInterrupt):
         train(store, tmp_path, **OPTIONS)
     monkeypatch.undo()
-    assert len(list(tmp_path.glob("checkpoint_*.pt"))) == min(stopped_in - 1, 2)
+    assert len(list(tmp_path.glob("epochs/*/checkpoint.pt"))) == stopped_in - 1
     train(store, tmp_path, **OPTIONS)
-    for name in ("outputs.parquet", "metrics.csv"):
+    for name in ("outputs.parquet", "metrics.csv", "best.pt"):
         assert digest(tmp_path / name) == digest(run[0] / name)
-    resumed, best = (torch.load(d / "best.pt") for d in (tmp_path, run[0]))
-    assert all(torch.equal(resumed[key], best[key]) for key in best)
 
 
 def test_a_finished_run_is_read_and_other_parameters_replace_it(
@@ -119,12 +126,27 @@ def test_a_finished_run_is_read_and_other_parameters_replace_it(
     assert other["train_loss"].iloc[0] != first["train_loss"].iloc[0]
 
 
+def parts_of(inputs, targets, batch):
+    for share in shares(len(inputs), batch):
+        yield Part(inputs[share.positions], targets[share.positions], share)
+
+
 def test_a_diverging_loss_stops_the_run():
     network = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
-    batches = [(torch.full((3, 2), torch.inf), torch.zeros(3, 1))]
-    with pytest.raises(FloatingPointError, match=r"batch 0: .* learning rate 0\.5"):
-        train_epoch(network, optimizer, batches, nn.functional.mse_loss)
+    inputs = torch.zeros(21, 2)
+    inputs[13] = torch.inf
+    parts = parts_of(inputs, torch.zeros(21, 1), 3)
+    with pytest.raises(FloatingPointError, match=r"batch 4: .* learning rate 0\.5"):
+        loss = nn.functional.mse_loss
+        train_epoch(open_accelerator(), network, optimizer, parts, loss)
+
+
+@pytest.mark.parametrize("rate", [1e15, 1e38])
+def test_the_run_says_in_which_epoch_the_loss_diverged(store, tmp_path, rate):
+    options = {**OPTIONS, "learning_rate": rate}
+    with pytest.raises(FloatingPointError, match="proposed 7, epoch 1, batch"):
+        train(store, tmp_path, **options)
 
 
 def test_an_epoch_lowers_the_loss_of_a_linear_problem():
@@ -133,12 +155,25 @@ def test_an_epoch_lowers_the_loss_of_a_linear_problem():
     targets = inputs @ torch.tensor([[1.0], [-2.0], [0.5]])
     network = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    batches = list(zip(inputs.split(8), targets.split(8), strict=True))
+    accelerator, loss = open_accelerator(), nn.functional.mse_loss
     losses = [
-        train_epoch(network, optimizer, batches, nn.functional.mse_loss)
+        train_epoch(accelerator, network, optimizer, parts_of(inputs, targets, 8), loss)
         for _ in range(20)
     ]
     assert losses[-1] < 1e-3 < losses[0]
+
+
+def test_the_mean_loss_is_over_frames_not_batches():
+    network = nn.Linear(1, 1)
+    nn.init.zeros_(network.weight)
+    nn.init.zeros_(network.bias)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
+    targets = torch.arange(130.0)[:, None]
+    loss = nn.functional.l1_loss
+    for batch in (1, 7, 130):  # 130 batches: more than are looked at together
+        parts = parts_of(torch.zeros(130, 1), targets, batch)
+        mean = train_epoch(open_accelerator(), network, optimizer, parts, loss)
+        assert mean == pytest.approx(64.5)
 
 
 def test_draws_are_a_function_of_seed_and_epoch():
@@ -164,5 +199,48 @@ def test_features_are_what_the_last_layer_reads(store):
     batch = np.concatenate(list(feature_batches(network, store, rows)))
     assert batch.shape == (5, 4096)
     outputs = network.classifier[6](torch.from_numpy(batch)).detach()
-    expected = aulib.training.predict(network, store, rows, torch.device("cpu"))
+    accelerator = open_accelerator()
+    expected = aulib.training.predict(accelerator, network, store, rows)
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_run_tells_its_story(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    directory, metrics = run
+    log = (directory / "log.txt").read_text().splitlines()
+    assert "from epoch 1 to 3" in log[0] and "epoch 3 of 3" in log[-1]
+    assert "images/s in training" in log[-1]
+    events = EventAccumulator(str(directory / "events")).Reload()
+    drawn = [event.value for event in events.Scalars("ICC/AU12")]
+    np.testing.assert_allclose(drawn, metrics["AU12"], rtol=1e-6)
+    assert [event.step for event in events.Scalars("loss/train_loss")] == [1, 2, 3]
+
+
+def test_after_epoch_sees_the_metrics_grow(store, tmp_path):
+    seen = []
+    options = {**OPTIONS, "epochs": 2, "after_epoch": lambda m: seen.append(len(m))}
+    train(store, tmp_path, **options)
+    assert seen == [1, 2]
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch):
+    def stop(epoch):
+        def after(metrics):
+            if len(metrics) == epoch:
+                raise KeyboardInterrupt
+
+        return after
+
+    for epoch in (1, 2):  # twice in one place
+        with pytest.raises(KeyboardInterrupt):
+            train(store, tmp_path, **OPTIONS, after_epoch=stop(epoch))
+    here = aulib.training.where_it_runs(open_accelerator())
+    there = {**here, "threads": here["threads"] + 1}
+    monkeypatch.setattr(aulib.training, "where_it_runs", lambda accelerator: there)
+    train(store, tmp_path, **OPTIONS)
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert record["ran_on"] == [here, there]
+    change = f"threads {here['threads']} then, now {there['threads']}"
+    assert change in (tmp_path / "log.txt").read_text()
+    assert digest(tmp_path / "metrics.csv") == digest(run[0] / "metrics.csv")

@@ -97,7 +97,9 @@ def make_labels(seed: int) -> pd.DataFrame:
     return labels.join(pd.concat(moves, ignore_index=True).astype(np.float32))
 
 
-def strided(labels: pd.DataFrame, frames_per_task: int) -> pd.DataFrame:
+def strided(
+    labels: pd.DataFrame, frames_per_task: int | dict[str, int]
+) -> pd.DataFrame:
     """The rows that are rendered: evenly strided frames of every sequence.
 
     Of a sequence's n frames, the k kept ones hold the middles of k equal parts: from 0,
@@ -105,23 +107,29 @@ def strided(labels: pd.DataFrame, frames_per_task: int) -> pd.DataFrame:
 
     Args:
         labels: as of `make_labels`.
-        frames_per_task: k, at least 1; sequences of fewer frames are kept whole.
+        frames_per_task: k, at least 1; sequences of fewer frames are kept whole. Or k
+            for each split: {"train": k, "evaluation": k}.
 
     Returns:
         The kept rows, in order, index from 0.
 
     Raises:
-        ValueError: `frames_per_task` is below 1.
+        ValueError: a k is below 1 or one is missing.
     """
-    if frames_per_task < 1:
-        raise ValueError(f"frames_per_task is {frames_per_task}: give 1 or more")
-    lengths = labels.groupby(["subject", "task"], sort=False).size().to_numpy()
-    middles = 2 * np.arange(frames_per_task) + 1
-    rows = [
-        begin + np.unique(middles * length // (2 * frames_per_task))
-        for begin, length in zip(lengths.cumsum() - lengths, lengths)
-    ]
-    return labels.iloc[np.concatenate(rows)].reset_index(drop=True)
+    splits = ("train", "evaluation")
+    each = frames_per_task
+    if not isinstance(each, dict):
+        each = dict.fromkeys(splits, frames_per_task)
+    if set(each) != set(splits) or min(each.values()) < 1:
+        wanted = "1 or more, or so many for train and for evaluation"
+        raise ValueError(f"frames_per_task is {frames_per_task}: give {wanted}")
+    rows = []
+    sequences = labels.groupby(["subject", "task", "split"], sort=False).indices
+    for (_, _, split), places in sequences.items():
+        kept = each[split]
+        middles = (2 * np.arange(kept) + 1) * len(places) // (2 * kept)
+        rows.append(places[np.unique(middles)])
+    return labels.iloc[np.sort(np.concatenate(rows))].reset_index(drop=True)
 
 
 def _sequences(seed: int, statistics: dict) -> pd.DataFrame:

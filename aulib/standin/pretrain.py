@@ -24,11 +24,14 @@ from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
 from aulib import AUS
+from aulib.batches import shares
 from aulib.faces import crop_face, detect_faces, normalise
+from aulib.files import whole
+from aulib.machine import open_accelerator, prepare
 from aulib.model import build_model
 from aulib.notebook import load_profile
 from aulib.standin.face import make_identity, render_face
-from aulib.training import train_epoch
+from aulib.training import Part, train_epoch
 
 MOTIONS = (
     *("brow_raise_inner", "brow_raise_outer", "brow_lower", "lips_part", "jaw_drop"),
@@ -91,32 +94,43 @@ def write_weights(
     motions = np.concatenate([motion for _, motion in people])
     targets = (motions - motions.mean(axis=0)) / motions.std(axis=0)
 
+    accelerator = open_accelerator()
     torch.manual_seed(seed)
     network = build_model("baseline", num_aus=len(MOTIONS), width=network_width)
-    network = network.to(memory_format=torch.channels_last)
+    network = network.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
+    prepared = prepare(accelerator, network)
     errors = []
     bar = tqdm(range(1, EPOCHS + 1), "pre-training")
     for epoch in bar:
         if epoch == EPOCHS - 2:
             optimizer.param_groups[0]["lr"] /= 10
-        batches = _batches(crops, targets, size, np.random.default_rng([seed, epoch]))
-        errors.append(train_epoch(network, optimizer, batches, mse_loss))
+        parts = _parts(
+            crops,
+            targets,
+            size,
+            np.random.default_rng([seed, epoch]),
+            accelerator.device,
+        )
+        errors.append(train_epoch(accelerator, prepared, optimizer, parts, mse_loss))
         bar.set_postfix(error=f"{errors[-1]:.3f}")
     target.parent.mkdir(parents=True, exist_ok=True)
     state = network.state_dict()
-    convolutions = {k: v.contiguous() for k, v in state.items() if "features" in k}
-    torch.save(convolutions, target.with_suffix(".partial"))
-    os.replace(target.with_suffix(".partial"), target)
+    convolutions = {
+        k: v.cpu().contiguous() for k, v in state.items() if "features" in k
+    }
+    with whole(target) as file:
+        torch.save(convolutions, file)
     return errors
 
 
-def _batches(crops, targets, size: int, generator: np.random.Generator):
+def _parts(crops, targets, size: int, generator: np.random.Generator, device):
     order = generator.permutation(len(crops))
-    for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
+    for share in shares(len(order), BATCH):
+        rows = order[share.positions]
         squares = [_random_square(crops[row], size, generator) for row in rows]
-        yield normalise(np.stack(squares)), torch.from_numpy(targets[rows])
+        images = torch.from_numpy(np.stack(squares)).to(device)
+        yield Part(normalise(images), torch.from_numpy(targets[rows]).to(device), share)
 
 
 def _random_square(crop, size: int, generator: np.random.Generator) -> np.ndarray:

@@ -38,7 +38,7 @@ the same tree again.
 def write_tree(
     root: str | Path,
     seed: int,
-    frames_per_task: int,
+    frames_per_task: int | dict[str, int],
     height: int,
     width: int,
     workers: int | None = None,
@@ -49,7 +49,8 @@ def write_tree(
         root: the directory to make.
         seed: of the people, the labels and the pictures.
         frames_per_task: frames of each of the 328 sequences, evenly spaced over it;
-            a sequence that is shorter gives all its frames.
+            a sequence that is shorter gives all its frames. Or one number for each
+            split: {"train": 12, "evaluation": 6}.
         height: of a picture, in pixels.
         width: of a picture, in pixels.
         workers: processes; as many as there are processors when None.
@@ -61,7 +62,6 @@ def write_tree(
     root = Path(root)
     for name, value, least in (
         ("seed", seed, 0),
-        ("frames_per_task", frames_per_task, 1),
         ("height", height, 32),
         ("width", width, 32),
     ):
@@ -75,8 +75,8 @@ def write_tree(
     }
     if _is_finished(root, parameters):
         return
-    _clear(root)
     frames = strided(make_labels(seed), frames_per_task)
+    _clear(root)
     _write_codes(root / CODES, frames)
     sequences = [
         (root / PICTURES, seed, height, width, rows)

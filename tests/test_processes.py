@@ -1,0 +1,240 @@
+"""Two processes that talk over gloo against one, and what a small GPU is told."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from faults import OPTIONS, PROCESSES, RESULTS, Boundaries, small_network
+from torch import nn
+
+import aulib.training
+from aulib import AU_NAMES, OUTPUT_NAMES
+from aulib.batches import shares
+from aulib.faces import CropStore
+from aulib.machine import Bfloat16, in_processes, open_accelerator, too_many_frames
+from aulib.model import build_model, features
+from aulib.notebook import ROOT, run_directory
+from aulib.training import Part, predict, train, train_epoch
+
+FRAMES, BATCH = 31, 6  # the last batch has one frame: less than there are processes
+
+
+def without_dropout(*arguments, **named) -> nn.Module:
+    network = small_network(*arguments, **named)
+    network[3] = nn.Identity()
+    return network
+
+
+def float64_epoch(folder: Path, accumulation: int) -> None:
+    """Train a small network in float64 without dropout; its weights go to a file."""
+    accelerator = open_accelerator()
+    rank, ranks = accelerator.process_index, accelerator.num_processes
+    torch.manual_seed(0)
+    inputs = torch.randn(FRAMES, 6, dtype=torch.float64)
+    targets = torch.randn(FRAMES, 5, dtype=torch.float64)
+    network = nn.Sequential(nn.Linear(6, 7), nn.Tanh(), nn.Linear(7, 5)).double()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    prepared = accelerator.prepare_model(network)
+    loss = 0.0
+    for _ in range(3):
+        parts = (
+            Part(inputs[share.positions], targets[share.positions], share)
+            for share in shares(FRAMES, BATCH, accumulation, rank, ranks)
+        )
+        function = nn.functional.smooth_l1_loss
+        loss = train_epoch(accelerator, prepared, optimizer, parts, function)
+    torch.save(
+        (network.state_dict(), loss), folder / f"{ranks}_{accumulation}_{rank}.pt"
+    )
+
+
+def training(crops: Path, run: Path, at: int = 0) -> None:
+    """`train` without dropout; the first process dies at its `at`-th write."""
+    torch.set_num_threads(1)
+    os.environ["TQDM_DISABLE"] = "1"
+    aulib.training.build_model = without_dropout
+    store = CropStore(crops)
+    if at and os.environ.get("RANK", "0") == "0":
+        sys.addaudithook(Boundaries(run, at, "kill"))
+    metrics = train(store, run, **OPTIONS)
+    rank = os.environ.get("RANK", "0")
+    metrics.to_csv(run.with_name(f"{run.name}_{rank}.csv"), index=False)
+
+
+def launch(function, arguments: tuple, processes: int, pipe) -> None:
+    from functools import partial
+
+    try:
+        in_processes(partial(function, *arguments), processes)
+    except Exception as error:
+        pipe.send(repr(error))
+    else:
+        pipe.send("")
+
+
+def run_in(processes: int, function, *arguments) -> str:
+    """Call the function in so many processes; the error, or an empty text."""
+    receiver, sender = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(
+        target=launch, args=(function, arguments, processes, sender)
+    )
+    process.start()
+    answer = receiver.recv()
+    process.join()
+    return answer
+
+
+def test_two_processes_step_as_one(tmp_path):
+    """The mean of a batch is the same number however it is parted, to 1e-9."""
+    for processes, accumulation in [(1, 1), (1, 4), (2, 1), (2, 2)]:
+        assert run_in(processes, float64_epoch, tmp_path, accumulation) == ""
+    expected, loss = torch.load(tmp_path / "1_1_0.pt")
+    for name in ("1_4_0", "2_1_0", "2_1_1", "2_2_0", "2_2_1"):
+        weights, other = torch.load(tmp_path / f"{name}.pt")
+        assert abs(other - loss) < 1e-9, name
+        for key in expected:
+            assert (weights[key] - expected[key]).abs().max() < 1e-9, (name, key)
+
+
+@pytest.fixture(scope="module")
+def runs(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for processes in (1, 2):
+        run = folder / f"by_{processes}"
+        assert run_in(processes, training, store.directory, run) == ""
+    return folder
+
+
+def test_two_processes_train_and_evaluate_as_one(runs, store):
+    one, two = (pd.read_parquet(runs / f"by_{n}" / "outputs.parquet") for n in (1, 2))
+    names = ["epoch", "subject", "task", "frame", *AU_NAMES]
+    pd.testing.assert_frame_equal(one[names], two[names])  # every frame once
+    outputs = list(OUTPUT_NAMES)
+    np.testing.assert_allclose(two[outputs], one[outputs], rtol=1e-3, atol=1e-4)
+    assert (one[outputs].to_numpy() != two[outputs].to_numpy()).any()
+    evaluation = (store.index["split"] == "evaluation").sum()
+    assert evaluation % 2 == 0 and len(two) == OPTIONS["epochs"] * evaluation
+
+
+def test_all_processes_have_the_metrics(runs):
+    first, second = (runs / f"by_2_{rank}.csv" for rank in (0, 1))
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes() == (runs / "by_2" / "metrics.csv").read_bytes()
+
+
+def test_two_processes_that_die_go_on_to_the_same_bytes(runs, store, tmp_path):
+    run = tmp_path / "run"
+    assert "ChildFailedError" in run_in(2, training, store.directory, run, 40)
+    assert 0 < len(list((run / "epochs").glob("000?"))) < OPTIONS["epochs"]
+    assert run_in(2, training, store.directory, run) == ""
+    for name in RESULTS:
+        assert (run / name).read_bytes() == (runs / "by_2" / name).read_bytes()
+
+
+class Gluttonous(nn.Module):
+    """Runs out of memory at more frames than its limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.network, self.limit = without_dropout(""), limit
+
+    def forward(self, frames):
+        if len(frames) > self.limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return self.network(frames)
+
+
+def test_out_of_memory_says_what_would_fit(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(aulib.training, "build_model", lambda *a, **k: Gluttonous(3))
+    options = {**OPTIONS, "batch_size": 16}
+    advice = r"16 frames of 32 x 32 .* 2 do: multiply `accumulation` .* by 8"
+    with pytest.raises(torch.OutOfMemoryError, match=advice):
+        train(store, tmp_path, **options)
+    # what the message says is true, but for the evaluation of sixteen frames at once
+    monkeypatch.setattr(aulib.training, "EVALUATION_BATCH", 3)
+    assert len(train(store, tmp_path, **{**options, "accumulation": 8})) == 4
+
+
+def test_nothing_fits():
+    answer = too_many_frames(open_accelerator(), Gluttonous(0), 32, 4)
+    assert "not even a step of one frame fits" in answer
+
+
+def test_in_bfloat16_the_last_layer_is_still_in_float32():
+    """On the processor here, which can do it as well, slowly."""
+    torch.manual_seed(0)
+    network = build_model("baseline", width=0.125).eval()
+    images = torch.randn(8, 3, 32, 32)
+    with torch.inference_mode():
+        expected, outputs = network(images), Bfloat16(network)(images)
+        values = features(network, images)
+    assert outputs.dtype == torch.float32
+    assert (outputs != outputs.bfloat16().float()).any()  # no steps of 1/256
+    assert not torch.equal(outputs, expected)  # the features are coarser
+    scale = values.norm(dim=1) * network.classifier[6].weight.norm()
+    assert ((outputs - expected).abs().amax(dim=1) < 0.02 * scale).all()
+
+
+@pytest.mark.parametrize("count", [1, 5, 16])
+def test_prediction_answers_for_every_frame(store, count, monkeypatch):
+    network = without_dropout("")
+    rows = np.arange(48)[::3][:count]
+    accelerator = open_accelerator()
+    whole = predict(accelerator, network, store, rows)
+    monkeypatch.setattr(aulib.training, "EVALUATION_BATCH", 4)
+    parts = predict(accelerator, network, store, rows)
+    assert whole.shape == (count, 5) and whole.dtype == np.float32
+    np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> None:
+    """The crops of the tiny profile."""
+    notebook = ["aulib.notebook", "notebooks/01_data_cleaning.ipynb"]
+    target = str(run_directory("tiny") / "notebooks" / "01_data_cleaning.ipynb")
+    shell("-m", "aulib.standin", "tiny")
+    shell("-m", *notebook, target, "-p", "profile", "tiny")
+
+
+def shell(*arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.stress
+def test_one_notebook_by_one_process_by_two_and_by_accelerate_launch(tiny, tmp_path):
+    """Three runs of one seed; the first two executed notebooks, the third a shell's."""
+    run = run_directory("tiny") / "training" / "proposed_47"
+    arguments = ["-p", "profile", "tiny", "-p", "seed", "47", "-p", "processes"]
+    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    made = {}
+    for processes in ("1", "2", "launched"):
+        shutil.rmtree(run, ignore_errors=True)
+        target = tmp_path / f"{processes}.ipynb"
+        if processes == "launched":
+            shell("-m", *launcher, "-m", "aulib.training", "tiny", "proposed", "47")
+        else:
+            notebook = ["aulib.notebook", "notebooks/03_training.ipynb", str(target)]
+            shell("-m", *notebook, *arguments, processes)
+            assert "the training loss ends below it" in target.read_text()
+        record = json.loads((run / "provenance.json").read_text())
+        assert record["ran_on"][0]["processes"] == (1 if processes == "1" else 2)
+        made[processes] = pd.read_csv(run / "metrics.csv")
+    shutil.rmtree(run)
+    pd.testing.assert_frame_equal(made["2"], made["launched"])  # the same bits
+    one, two = made["1"]["train_loss"], made["2"]["train_loss"]
+    # other masks of dropout, and half as many frames of a step in each process
+    np.testing.assert_allclose(one, two, rtol=0.2)
+    assert (one != two).any()
