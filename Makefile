@@ -15,6 +15,7 @@
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
+##                    15 min; gives "passed"
 ##   make bench       how fast reading, drawing, scoring, rendering and training are
 ##                    4 min; gives tables of ratios and runs/bench
 ##   make clean       removes runs/standin and the caches, keeps .venv
@@ -95,7 +96,7 @@ record: $(INSTALLED)
 	@$(VENV) -m aulib.record $(PROFILE)
 
 stress: $(INSTALLED)
-	@$(VENV) -m pytest --quiet -m stress -n 2
+	@$(VENV) -m pytest --quiet -m stress -n 2 --dist loadgroup
 
 bench: $(INSTALLED)
 	@$(VENV) tests/bench_aulib.py

@@ -116,7 +116,7 @@ rule cleaning:
         "aulib/faces.py",
         notebook="notebooks/01_data_cleaning.ipynb",
     output:
-        f"{RUN}/crops/store.json",
+        update(f"{RUN}/crops/store.json"),  # made again where the notebook says so
         f"{RUN}/clean/frames.parquet",
         notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
     params:

@@ -23,6 +23,8 @@ reasons are these:
     truncated image                 no JPEG marker at the end
     unreadable image                the system refuses to read it
     unreadable folder               the same of a folder of pictures
+    other size than its sequence    a picture unlike most of its sequence's
+    link out of the root            a link to elsewhere; it is not followed
     no CSV                          for this Action Unit, for this sequence
     no row                          the CSV has no row of this frame
     empty CSV                       no rows at all
@@ -36,11 +38,16 @@ reasons are these:
     conflicting rows                rows of a frame with different codes
 
 An intensity that was lost so is 9 in its frame, which keeps its other intensities.
+
+    python -m aulib.bp4d ROOT
+
+tells what is in a tree, what is missing and what is odd (`aulib.checkup`).
 """
 
 import io
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,14 +64,17 @@ INTENSITY_FOLDERS = (
     "AU-Intensity-Codes3.0",  # the same, as some unpack it
     "AUCoding/AU_INT",  # the later distribution
 )
+OCCURRENCE_FOLDERS = ("AUCoding/AU_OCC", "AUCoding")
 SUBJECT = re.compile(r"[FM]\d{3}", re.ASCII)
 TASK = re.compile(r"T\d{1,2}", re.ASCII)
 CSV_NAME = re.compile(r"([FM]\d{3})_(T\d{1,2})_(AU\d\d)\.[cC][sS][vV]", re.ASCII)
+OCCURRENCE_NAME = re.compile(r"[FM]\d{3}_T\d{1,2}\.[cC][sS][vV]", re.ASCII)
 IMAGE_NAME = re.compile(r"(\d{1,9})\.jpe?g", re.ASCII | re.IGNORECASE)
 
 PLAIN_ROWS = re.compile(rb"(?:\d{1,9},[0-59]\r?\n)*(?:\d{1,9},[0-59])?")
 """A CSV as it should be; any other is read line by line."""
 
+LINK = "link out of the root"
 TEXT = ("subject", "task", "split", "path")
 QUARANTINE_TYPES = {
     "subject": "str",
@@ -160,6 +170,11 @@ def find_layout(root: str | Path) -> Layout:
         if len(folders) > 1:
             names = " and ".join(f"'{path.relative_to(root)}'" for path in folders)
             raise ValueError(f"{root}: both {names} are there; keep one of them")
+        if leaves(folders[0], root):
+            raise ValueError(
+                f"{folders[0]}: a link out of the data root; make the data root a "
+                "folder that holds both, or mount or copy it there"
+            )
     return Layout(root, images[0], intensities[0])
 
 
@@ -183,12 +198,16 @@ def find_sequences(
             if path.suffix.lower() != ".csv":
                 continue  # Thumbs.db and the like
             match = CSV_NAME.fullmatch(path.name)
-            if match and match[3] == name:
-                sequences.setdefault((match[1], match[2]), {})[au] = path
-            else:
-                file = path.relative_to(layout.root).as_posix()
+            file = path.relative_to(layout.root).as_posix()
+            if not match or match[3] != name:
                 row = (None, None, None, au, "unexpected file name", file, None)
                 problems.append(row)
+                continue
+            sequence = sequences.setdefault((match[1], match[2]), {})
+            if leaves(path, layout.root):
+                problems.append((match[1], match[2], None, au, LINK, file, None))
+            else:
+                sequence[au] = path
     if not sequences:
         raise FileNotFoundError(
             f"{layout.intensities}: no CSV such as AU06/F001_T1_AU06.csv; "
@@ -244,30 +263,85 @@ def join_codes(
     return numbers, codes, coded, problems
 
 
-def image_problem(path: str | Path) -> str | None:
-    """Say what is wrong with a JPEG file, without decoding it; None when nothing is.
+def read_occurrences(layout: Layout) -> tuple[pd.DataFrame, list[str]]:
+    """The occurrence codes beside the intensities, where the data root has them.
+
+    They are another coding: one CSV a sequence, whose header names the Action Units by
+    their numbers and whose first column is the frame; 1 present, 0 absent, 9 unknown.
+
+    Returns:
+        (occurrences, problems): `subject`, `task` str, `frame` int64, `AU06` … `AU17`
+        int8 in 0, 1 or 9; and a sentence for each file that can't be read.
+    """
+    tables, problems = [], []
+    for path in find_occurrences(layout.root):
+        subject, task = path.stem.split("_")
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            table.columns = [str(name).strip() for name in table.columns]
+            numbers = table[[table.columns[0], *map(str, AUS)]]
+            numbers = numbers.apply(lambda column: column.str.strip()).astype(np.int64)
+        except (OSError, KeyError, ValueError) as error:  # pandas' own are ValueErrors
+            file = path.relative_to(layout.root).as_posix()
+            reason = str(error).split("\n")[0]
+            problems.append(f"{file}: no table of occurrences ({reason})")
+            continue
+        numbers.columns = ["frame", *AU_NAMES]
+        codes = numbers[list(AU_NAMES)]
+        numbers[list(AU_NAMES)] = codes.where(codes.isin([0, 1]), UNKNOWN)
+        numbers.insert(0, "subject", subject)
+        numbers.insert(1, "task", task)
+        tables.append(numbers.drop_duplicates("frame"))
+    columns = ["subject", "task", "frame", *AU_NAMES]
+    if not tables:
+        return pd.DataFrame(columns=columns), problems
+    types = dict.fromkeys(AU_NAMES, np.int8)
+    return pd.concat(tables, ignore_index=True).astype(types), problems
+
+
+def find_occurrences(root: Path) -> list[Path]:
+    """The CSVs of occurrence codes, sorted by name; none in most copies."""
+    found = {}
+    for folder in (root / name for name in OCCURRENCE_FOLDERS):
+        for path in folder.iterdir() if folder.is_dir() else []:
+            if OCCURRENCE_NAME.fullmatch(path.name) and not leaves(path, root):
+                found.setdefault(path.stem, path)
+    return [path for _, path in sorted(found.items())]
+
+
+def examine_image(path: str | Path) -> tuple[str | None, tuple[int, int] | None]:
+    """What is wrong with a JPEG file and its size, without decoding it.
 
     The marker that ends a JPEG, FF D9, can't be part of its picture data, where FF is
     always followed by 00 or a restart marker. Some cameras pad the file after it.
+
+    Returns:
+        (reason, None) where something is wrong, else (None, (width, height)).
     """
     try:
         with open(path, "rb") as file:
             start = file.read(3)
             if not start:
-                return "empty image"
+                return "empty image", None
             if start != b"\xff\xd8\xff":
-                return "not a JPEG"
+                return "not a JPEG", None
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - 64))
             if b"\xff\xd9" not in file.read():
-                return "truncated image"
+                return "truncated image", None
             file.seek(0)
-            with Image.open(file, formats=["JPEG"]):
-                return None
+            with Image.open(file, formats=["JPEG"]) as picture:
+                return None, picture.size
     except Image.UnidentifiedImageError:
-        return "not a JPEG"
+        return "not a JPEG", None
     except (OSError, SyntaxError, ValueError):  # the ways in which Pillow gives up
-        return "unreadable image"
+        return "unreadable image", None
+
+
+def leaves(path: Path, root: Path) -> bool:
+    """Whether a path leads out of a folder, by a link in it."""
+    inside = os.path.realpath(root)
+    return os.path.commonpath([inside, os.path.realpath(path)]) != inside
 
 
 def _has_subjects(folder: Path) -> bool:
@@ -358,26 +432,52 @@ def _find_images(
     A path is relative to the root; a fault is (reason, file).
     """
     found: dict[int, list[str]] = {}
+    links: set[str] = set()
     absent = "no image"
     try:
-        for name in sorted(os.listdir(folder)):
-            if match := IMAGE_NAME.fullmatch(name):
-                found.setdefault(int(match[1]), []).append(name)
+        if leaves(folder, layout.root):
+            absent = LINK
+        else:
+            with os.scandir(folder) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    if match := IMAGE_NAME.fullmatch(entry.name):
+                        found.setdefault(int(match[1]), []).append(entry.name)
+                        if entry.is_symlink():
+                            links.add(entry.name)
     except FileNotFoundError:
         pass
     except OSError:
         absent = "unreadable folder"
 
     relative = folder.relative_to(layout.root).as_posix()
-    paths, faults = {}, {}
+    paths, faults, sizes = {}, {}, {}
     for frame in numbers.tolist():
         names = found.get(frame, [])
         if not names:
             faults[frame] = (absent, folder)
-        elif len(names) > 1:
-            faults[frame] = ("several images", folder / names[0])
-        elif problem := image_problem(f"{folder}/{names[0]}"):
+            continue
+        file = f"{folder}/{names[0]}"
+        problem, size = None, None
+        if len(names) > 1:
+            problem = "several images"
+        elif names[0] in links and leaves(Path(file), layout.root):
+            problem = LINK
+        else:
+            problem, size = examine_image(file)
+        if problem:
             faults[frame] = (problem, folder / names[0])
         else:
-            paths[frame] = f"{relative}/{names[0]}"
+            paths[frame], sizes[frame] = f"{relative}/{names[0]}", size
+    if len(set(sizes.values())) > 1:
+        ((usual, _),) = Counter(sizes.values()).most_common(1)
+        for frame, size in sizes.items():
+            if size != usual:
+                file = layout.root / paths.pop(frame)
+                faults[frame] = ("other size than its sequence", file)
     return paths, faults
+
+
+if __name__ == "__main__":
+    from aulib.checkup import main
+
+    main()

@@ -23,6 +23,7 @@ size within a person from 5 to 3 %, that of the Haar cascade.
 """
 
 import hashlib
+import inspect
 import json
 import multiprocessing
 import os
@@ -100,13 +101,18 @@ def _detector():
     return dlib.get_frontal_face_detector()
 
 
-def detect_boxes(root: str | Path, frames: pd.DataFrame, workers: int) -> pd.DataFrame:
-    """Find the faces of all frames; the result is the same for any number of workers.
+def detect_boxes(
+    root: str | Path, frames: pd.DataFrame, workers: int, found: Path | None = None
+) -> pd.DataFrame:
+    """Find the face of every frame.
 
     Args:
         root: the data root.
-        frames: the table of `aulib.bp4d.read_frames`.
+        frames: with the columns subject, task, frame and path, as of `read_frames`.
         workers: processes; 1 uses none but this one.
+        found: a file that takes every detection as it is made. A call that was stopped
+            goes on from it; what has another size or time than it had, or was found by
+            another version of the detector, is searched again.
 
     Returns:
         One row a frame, in the same order: subject, task, frame, num_faces (int64),
@@ -115,10 +121,55 @@ def detect_boxes(root: str | Path, frames: pd.DataFrame, workers: int) -> pd.Dat
     Raises:
         ValueError: an image can't be read.
     """
-    found = _each(partial(_detect, str(root)), [*frames["path"]], workers, "boxes")
+    paths = [*frames["path"]]
+    stamps = [_stamp(f"{root}/{path}") for path in paths]
+    known = _read_found(found) if found else {}
+    rows = [known.get(place) for place in zip(paths, stamps)]
+    missing = [number for number, row in enumerate(rows) if row is None]
+    tasks = [paths[number] for number in missing]
+    results = _each(partial(_detect, str(root)), tasks, workers, "boxes")
+    with open(found or os.devnull, "a") as file:
+        for number, row in zip(missing, results, strict=True):
+            rows[number] = row
+            line = [*map(repr, map(float, row)), stamps[number], paths[number]]
+            print(*line, file=file, flush=True)
     boxes = frames[KEY].reset_index(drop=True)
-    boxes[["num_faces", *BOX, "score"]] = np.array(list(found)).reshape(-1, 6)
+    boxes[["num_faces", *BOX, "score"]] = np.array(rows).reshape(-1, 6)
     return boxes.astype({"num_faces": np.int64})
+
+
+def _stamp(path: str) -> str:
+    """A file's size and time: what changes when the file does."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return "-"
+    return f"{state.st_size}/{state.st_mtime_ns}"
+
+
+def _read_found(path: Path) -> dict[tuple[str, str], tuple[float, ...]]:
+    """(path, stamp) → the detection, from a file that may have been cut anywhere."""
+    detector = [detect_faces, _windows, _detect]
+    version = "".join(map(inspect.getsource, detector)) + repr(
+        (SEARCHED, WINDOW_TO_FACE)
+    )
+    mark = "# " + hashlib.sha256(version.encode()).hexdigest()
+    lines = path.read_text().split("\n") if path.is_file() else []
+    whole = lines[:-1]  # what follows the last end of a line is the start of one
+    if not whole or whole[0] != mark:
+        whole = [mark]
+    path.write_text("".join(f"{line}\n" for line in whole))
+    known = {}
+    for number, line in enumerate(whole[1:], 2):
+        *row, stamp, picture = line.split(" ", 7)
+        try:
+            count, x0, y0, x1, y1, score = map(float, row)
+        except ValueError:
+            raise ValueError(
+                f"{path}, line {number}: no detection; remove the file to search anew"
+            ) from None
+        known[picture, stamp] = (count, x0, y0, x1, y1, score)
+    return known
 
 
 def read_boxes(path: str | Path) -> pd.DataFrame:
@@ -232,11 +283,13 @@ def overlap(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
     return shared / (areas + np.prod(other[2:] - other[:2]) - shared)
 
 
-def crop_face(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
+def crop_face(
+    image: np.ndarray | Image.Image, box: np.ndarray, size: int
+) -> np.ndarray:
     """Section IV: the box as it is, clipped to the picture, its smaller side to `size`.
 
     Args:
-        image: uint8 array (H, W, 3).
+        image: uint8 array (H, W, 3), or the same as Pillow has it.
         box: x0, y0, x1, y1 in pixels; parts of a pixel count.
         size: pixels of the smaller side of the result.
 
@@ -247,7 +300,8 @@ def crop_face(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
     Raises:
         ValueError: nothing of the box lies in the picture, or it is NaN.
     """
-    limits = np.array([image.shape[1], image.shape[0]] * 2, dtype=np.float64)
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    limits = np.array([*picture.size, *picture.size], dtype=np.float64)
     x0, y0, x1, y1 = np.clip(np.asarray(box, dtype=np.float64), 0, limits)
     width, height = x1 - x0, y1 - y0
     if not (width > 0 and height > 0):
@@ -256,7 +310,6 @@ def crop_face(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
     # the smaller side is exact, whatever the division rounds to
     wide = size if width <= height else max(size, int(width * scale))
     high = size if height <= width else max(size, int(height * scale))
-    picture = Image.fromarray(image)
     return np.asarray(picture.resize((wide, high), Image.BILINEAR, (x0, y0, x1, y1)))
 
 
@@ -274,8 +327,11 @@ def write_crops(
     `store.json`, written last, with the fingerprint of both. The same frames give the
     same bytes for any number of workers, in memory that does not grow with them.
 
+    A store that is there is left alone where it was made of the same pictures (by size
+    and time), boxes, labels and size by the same code, else it is replaced.
+
     Args:
-        directory: of the store; one that is there is replaced.
+        directory: of the store.
         root: the data root.
         frames: the table of frames with x0, y0, x1, y1 and `kept`.
         size: pixels of the smaller side of a crop.
@@ -286,8 +342,11 @@ def write_crops(
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "store.json").unlink(missing_ok=True)
     index = frames[frames["kept"]].reset_index(drop=True)
+    made_of = _made_of(str(root), index, size)
+    if _is_made_of(directory, made_of):
+        return
+    (directory / "store.json").unlink(missing_ok=True)
     tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
     crops = _each(partial(_crop, str(root), size), list(tasks), workers, "crops")
     digest, shapes = hashlib.sha256(), []
@@ -305,6 +364,7 @@ def write_crops(
         "fingerprint": digest.hexdigest(),
         "crop_size": int(size),
         "count": len(index),
+        "made_of": made_of,
     }
     index.to_parquet(directory / "index.partial")
     (directory / "store.partial").write_text(json.dumps(about, indent=1) + "\n")
@@ -314,6 +374,25 @@ def write_crops(
         ("store.partial", "store.json"),
     ]:
         os.replace(directory / partial_name, directory / name)
+
+
+def _made_of(root: str, index: pd.DataFrame, size: int) -> str:
+    """A hash of all that the store's bytes depend on."""
+    digest = hashlib.sha256(f"{size}\n{index.to_csv(index=False)}".encode())
+    for path in index["path"]:
+        digest.update(_stamp(f"{root}/{path}").encode())
+    for function in (crop_face, _crop, _read, write_crops):
+        digest.update(inspect.getsource(function).encode())
+    return digest.hexdigest()
+
+
+def _is_made_of(directory: Path, made_of: str) -> bool:
+    try:
+        about = json.loads((directory / "store.json").read_text())
+        CropStore(directory)
+    except (FileNotFoundError, ValueError):
+        return False
+    return about.get("made_of") == made_of
 
 
 class CropStore:
@@ -458,7 +537,7 @@ def normalise(crops: "np.ndarray | torch.Tensor") -> "torch.Tensor":
     return lines.view(crops.shape).permute(0, 3, 1, 2)
 
 
-def _read(path: str, longest: int | None = None) -> tuple[np.ndarray, float]:
+def _read(path: str, longest: int | None = None) -> tuple[Image.Image, float]:
     """A picture and how many of the file's pixels one of its pixels is.
 
     A JPEG is decoded no larger than needed for a longer side of `longest` pixels.
@@ -468,7 +547,7 @@ def _read(path: str, longest: int | None = None) -> tuple[np.ndarray, float]:
             full = max(picture.size)
             if longest and full > longest:
                 picture.draft("RGB", [side * longest // full for side in picture.size])
-            return np.asarray(picture.convert("RGB")), full / max(picture.size)
+            return picture.convert("RGB"), full / max(picture.size)
     except (OSError, SyntaxError, ValueError) as error:  # Pillow's ways of giving up
         raise ValueError(
             f"{path}: no picture can be read ({error}); copy it again or remove it"
@@ -477,7 +556,7 @@ def _read(path: str, longest: int | None = None) -> tuple[np.ndarray, float]:
 
 def _detect(root: str, path: str) -> tuple[float, ...]:
     image, scale = _read(f"{root}/{path}", max(SEARCHED))
-    faces = detect_faces(image)
+    faces = detect_faces(np.asarray(image))
     if not len(faces):
         return (0, *[np.nan] * 5)
     return (len(faces), *faces[0, :4] * scale, faces[0, 4])

@@ -91,9 +91,9 @@ def target(store: Path, run: Path, at: int, action: str, options: dict, pipe) ->
     if limit := options.pop("largest_file", None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     hook = Boundaries(run, at, action)
-    opened = CropStore(store)
-    sys.addaudithook(hook)
     try:
+        opened = CropStore(store)
+        sys.addaudithook(hook)
         aulib.training.train(opened, run, **{**OPTIONS, **options})
     except Exception as error:
         pipe.send(f"{type(error).__name__}: {error}")

@@ -1,5 +1,6 @@
 import io
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aulib import AU_NAMES, AUS
-from aulib.bp4d import image_problem, read_codes, read_frames
+from aulib.bp4d import (
+    Layout,
+    examine_image,
+    find_sequences,
+    join_codes,
+    read_codes,
+    read_frames,
+)
+from aulib.standin.labels import make_labels
 
 
 def jpeg(size: tuple[int, int] = (8, 8)) -> bytes:
@@ -131,15 +140,15 @@ def test_a_frame_without_a_readable_image_is_in_quarantine_only(
 def test_an_image_may_be_padded_at_its_end_and_no_other_is_taken_for_readable(tmp_path):
     path = tmp_path / "1.jpg"
     path.write_bytes(JPEG + b"\0" * 20)
-    assert image_problem(path) is None
-    assert image_problem(tmp_path / "none.jpg") == "unreadable image"
+    assert examine_image(path) == (None, (8, 8))
+    assert examine_image(tmp_path / "none.jpg") == ("unreadable image", None)
     # what the check calls whole, Pillow decodes; at any place it may be cut
     picture = np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)
     Image.fromarray(picture).save(path, quality=95)
     whole = path.read_bytes()
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
-        assert image_problem(path) is not None
+        assert examine_image(path)[0] is not None
 
 
 def test_two_images_of_one_number_are_not_guessed_between(tmp_path):
@@ -287,31 +296,60 @@ ROW = st.one_of(
     st.sampled_from(["", "  ", "3", "a,1", "1,2,3", "frame,code"]),
 )
 FILE = st.none() | st.lists(ROW, max_size=8)
-PICTURE = st.sampled_from(["good", "good", "good", "absent", "empty", "cut", "text"])
-CONTENT = {"good": JPEG, "empty": b"", "cut": JPEG[:-9], "text": b"no picture at all"}
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.dictionaries(
-        st.tuples(st.sampled_from(["F001", "M018"]), st.sampled_from(["T1", "T2"])),
-        st.tuples(
-            st.lists(FILE, min_size=5, max_size=5),
-            st.lists(PICTURE, min_size=6, max_size=6),
-        ),
-        min_size=1,
-    )
+FAULTS = ["absent", "empty", "cut", "text", "large", "twice", "link", "inner link"]
+PICTURE = st.sampled_from(["good"] * 8 + FAULTS)
+CONTENT = {
+    "good": JPEG,
+    "twice": JPEG,
+    "empty": b"",
+    "cut": JPEG[:-9],
+    "text": b"no picture at all",
+    "large": jpeg((16, 8)),
+}
+SPELLING = st.sampled_from(["{}\n", "{}\r\n", " {} \n", "\ufeff{}\n", "{}\r"])
+TREE = st.dictionaries(
+    st.tuples(st.sampled_from(["F001", "M018"]), st.sampled_from(["T1", "T2"])),
+    st.tuples(
+        st.lists(FILE, min_size=5, max_size=5),
+        st.lists(PICTURE, min_size=6, max_size=6),
+        st.sampled_from(["{}.jpg", "{:03d}.jpg", "{:04d}.JPG", "{:05d}.jpeg"]),
+        st.sampled_from([0, 0, 0, -1, 1, 5]),  # pictures that are numbered otherwise
+        SPELLING,
+    ),
+    min_size=1,
 )
-def test_rows_in_are_kept_or_quarantined(tmp_path_factory, tree):
+FEW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=300, suppress_health_check=FEW)
+@given(TREE, st.sampled_from(["BP4D-training", "BP4D", "."]))
+def test_rows_in_are_kept_or_quarantined(tmp_path_factory, tree, folder):
+    check_accounts(tmp_path_factory.mktemp("tree"), tree, folder)
+
+
+@pytest.mark.stress
+@settings(max_examples=5_000, suppress_health_check=FEW)
+@given(TREE, st.sampled_from(["BP4D-training", "BP4D", "."]))
+def test_rows_in_are_kept_or_quarantined_in_5000_trees(tmp_path_factory, tree, folder):
     root = tmp_path_factory.mktemp("tree")
-    (root / "BP4D-training" / "F001").mkdir(parents=True)
+    check_accounts(root, tree, folder)
+    shutil.rmtree(root)
+
+
+def check_accounts(root, tree, folder):
+    """Write a tree, read it, and find every row that was written again."""
+    outside = root / "outside.jpg"
+    outside.write_bytes(JPEG)
+    root = root / "BP4D"
+    (root / folder / "F001").mkdir(parents=True)
     (root / OLD / "AU06").mkdir(parents=True)
     (root / OLD / "AU06" / "F001_T8_AU06.csv").write_text("1,1\n")  # never empty
     written = []
-    for (subject, task), (files, pictures) in tree.items():
+    for (subject, task), (files, pictures, name, shift, spelling) in tree.items():
         for au, lines in zip(AUS, files, strict=True):
             if lines is not None:
-                text = "".join(f"{line}\n" for line in lines)
+                text = "".join(spelling.replace("\ufeff", "").format(i) for i in lines)
+                text = "\ufeff" * spelling.startswith("\ufeff") + text
                 write_tree(root, {}, {(subject, task, au): text})
                 file = f"{OLD}/AU{au:02d}/{subject}_{task}_AU{au:02d}.csv"
                 written += [
@@ -320,10 +358,17 @@ def test_rows_in_are_kept_or_quarantined(tmp_path_factory, tree):
                     if line.strip()
                 ]
         for number, picture in enumerate(pictures, 1):
-            if picture != "absent":
-                path = root / "BP4D-training" / subject / task / f"{number:03d}.jpg"
-                os.makedirs(path.parent, exist_ok=True)
+            path = root / folder / subject / task / name.format(number + shift)
+            os.makedirs(path.parent, exist_ok=True)
+            if picture in CONTENT:
                 path.write_bytes(CONTENT[picture])
+            if picture == "twice":
+                path.with_name(f"000000{number + shift}.jpg").write_bytes(JPEG)
+            if picture == "link":
+                path.symlink_to(outside)
+            if picture == "inner link":
+                (root / "elsewhere.jpg").write_bytes(JPEG)
+                path.symlink_to(root / "elsewhere.jpg")
 
     frames, quarantine = read_frames(root)
 
@@ -346,6 +391,10 @@ def test_rows_in_are_kept_or_quarantined(tmp_path_factory, tree):
         if not pd.isna(line.line)
     }
     assert not whole & {place[:3] for place in code}
+    for path in frames["path"]:  # what is kept is a picture of this tree
+        real = (root / path).resolve()
+        assert real.is_relative_to(root.resolve())
+        assert Image.open(real).size in ((8, 8), (16, 8))
     for subject, task, au, file, number, line in written:
         if (file, number) in lines:
             continue
@@ -366,3 +415,92 @@ def test_rows_in_are_kept_or_quarantined(tmp_path_factory, tree):
                 & (quarantine["au"] == au)
             ]
             assert len(mine)
+
+
+def test_a_picture_of_another_size_is_named(tmp_path):
+    write_tree(tmp_path, {("F001", "T1"): NAMES}, sequence())
+    folder = tmp_path / "BP4D-training" / "F001" / "T1"
+    (folder / "2.jpg").write_bytes(jpeg((4, 8)))
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["frame"].tolist() == [1, 3]
+    (line,) = quarantine.to_dict("records")
+    assert line["reason"] == "other size than its sequence" and line["frame"] == 2
+    assert line["file"].endswith("T1/2.jpg")
+
+
+def test_links_within_the_root_are_followed_and_no_others(tmp_path):
+    """The root itself may be a link; that is how most will have it."""
+    disk, copy = tmp_path / "disk", tmp_path / "copy"
+    write_tree(copy, {("F001", "T1"): NAMES, ("F001", "T2"): NAMES}, sequence())
+    write_tree(copy, {}, sequence(task="T2") | sequence(task="T3"))
+    write_tree(disk, {("F001", "T3"): NAMES}, {})
+    pictures = copy / "BP4D-training" / "F001"
+    (pictures / "T1" / "2.jpg").unlink()
+    (pictures / "T1" / "2.jpg").symlink_to(pictures / "T2" / "2.jpg")
+    (pictures / "T2" / "3.jpg").unlink()
+    (pictures / "T2" / "3.jpg").symlink_to(disk / "BP4D-training/F001/T3/3.jpg")
+    (pictures / "T3").symlink_to(disk / "BP4D-training/F001/T3")
+    stray = copy / OLD / "AU06" / "F001_T3_AU06.csv"
+    stray.rename(disk / "codes.csv")
+    stray.symlink_to(disk / "codes.csv")
+    root = tmp_path / "root"
+    root.symlink_to(copy)
+
+    frames, quarantine = read_frames(root)
+
+    assert frames[["task", "frame"]].to_numpy().tolist() == [
+        ["T1", 1],
+        ["T1", 2],
+        ["T1", 3],
+        ["T2", 1],
+        ["T2", 2],
+    ]
+    links = quarantine[quarantine["reason"] == "link out of the root"]
+    assert sorted(links["file"]) == [
+        f"{OLD}/AU06/F001_T3_AU06.csv",
+        *["BP4D-training/F001/T2/3.jpg"],
+        *["BP4D-training/F001/T3"] * 3,
+    ]
+    (copy / "BP4D-training").rename(disk / "pictures")
+    (copy / "BP4D-training").symlink_to(disk / "pictures")
+    with pytest.raises(ValueError, match="BP4D-training: a link out of the data root"):
+        read_frames(root)
+
+
+def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):
+    write_tree(tmp_path, {("F001", "T1"): NAMES, ("F001", "T2"): NAMES}, sequence())
+    write_tree(tmp_path, {}, sequence(task="T2"))
+    listed = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("T2"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    frames, quarantine = read_frames(tmp_path)
+    assert set(frames["task"]) == {"T1"} and len(frames) == 3
+    assert quarantine["reason"].tolist() == ["unreadable folder"] * 3
+
+
+def test_the_whole_label_set_is_read_as_it_was_written(tmp_path):
+    """As many CSVs and frames as BP4D's, of the stand-in's labels; without pictures."""
+    labels = make_labels(2018).sort_values(["subject", "task", "frame"])
+    (tmp_path / "BP4D-training").mkdir()
+    for name in AU_NAMES:
+        folder = tmp_path / OLD / name
+        folder.mkdir(parents=True)
+        for (subject, task), rows in labels.groupby(["subject", "task"]):
+            path = folder / f"{subject}_{task}_{name}.csv"
+            rows[["frame", name]].to_csv(path, header=False, index=False)
+    layout = Layout(tmp_path, tmp_path / "BP4D-training", tmp_path / OLD)
+    sequences, problems = find_sequences(layout)
+    assert len(sequences) == 328 and not problems
+    read = []
+    for place in sorted(sequences):
+        numbers, codes, coded, problems = join_codes(sequences[place])
+        assert coded.all() and not problems
+        read.append(np.column_stack([numbers, codes]))
+    read = np.concatenate(read)
+    assert len(read) > 146_000
+    np.testing.assert_array_equal(read, labels[["frame", *AU_NAMES]].to_numpy())

@@ -1,4 +1,7 @@
 import json
+import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from aulib import AU_NAMES
+from aulib import AU_NAMES, faces
 from aulib.faces import (
     BOX,
     BOX_COLUMNS,
@@ -89,6 +92,59 @@ def test_boxes_of_a_tree_are_the_same_for_any_number_of_workers(tree):
     # the JPEG was decoded at its full size or less; the box is in its pixels
     box = one[BOX].to_numpy()[10]
     assert overlap(detect_faces(data.astronaut())[:, :4], box)[0] > 0.9
+
+
+def searched(monkeypatch) -> list[str]:
+    """The pictures that are opened from now on."""
+    asked, read = [], faces._read
+
+    def counted(path, longest=None):
+        asked.append(Path(path).name)
+        return read(path, longest)
+
+    monkeypatch.setattr(faces, "_read", counted)
+    return asked
+
+
+def test_a_search_that_was_stopped_anywhere_goes_on(tree, tmp_path, monkeypatch):
+    root, frames = tree
+    found = tmp_path / "found"
+    undisturbed = detect_boxes(root, frames, 1)
+    pd.testing.assert_frame_equal(detect_boxes(root, frames, 1, found), undisturbed)
+    content = found.read_bytes()
+    ends = [place for place, byte in enumerate(content) if byte == 10]
+    assert len(ends) == len(frames) + 1
+    lengths = [0, 10, *(e + d for e in ends[::3] for d in (0, 1, 9)), len(content)]
+    for length in lengths:
+        found.write_bytes(content[:length])
+        with monkeypatch.context() as patch:
+            asked = searched(patch)
+            boxes = detect_boxes(root, frames, 1, found)
+        pd.testing.assert_frame_equal(boxes, undisturbed)
+        done = max(0, sum(end < length for end in ends) - 1)
+        assert asked == [*frames["path"]][done:]
+    found.write_bytes(content.replace(content[:20], b"# another detector: ", 1))
+    asked = searched(monkeypatch)
+    detect_boxes(root, frames, 1, found)
+    assert len(asked) == len(frames)
+
+
+def test_only_pictures_that_changed_are_searched_again(tree, tmp_path, monkeypatch):
+    root, frames = tree
+    copy = shutil.copytree(root, tmp_path / "copy")
+    found = tmp_path / "found"
+    before = detect_boxes(copy, frames, 1, found)
+    first = copy / frames["path"].iloc[0]
+    shutil.copyfile(copy / frames["path"].iloc[-1], first)
+    os.utime(first, ns=(1, 1))
+    asked = searched(monkeypatch)
+    after = detect_boxes(copy, frames, 1, found)
+    assert asked == [frames["path"].iloc[0]]
+    pd.testing.assert_frame_equal(after.iloc[1:], before.iloc[1:])
+    with open(found, "a") as file:
+        file.write("what is this\n")
+    with pytest.raises(ValueError, match=r"found, line \d+: no detection; remove"):
+        detect_boxes(copy, frames, 1, found)
 
 
 def test_boxes_written_are_read_again(tree, tmp_path):
@@ -286,6 +342,29 @@ def test_the_store_is_the_same_for_any_number_of_workers(tree, crops, tmp_path):
     assert sorted(p.name for p in (tmp_path / "two").iterdir()) == [
         *("crops.bin", "index.parquet", "store.json"),
     ]
+
+
+def test_the_store_is_made_again_when_what_it_is_made_of_changes(tree, tmp_path):
+    root, frames = tree
+    copy = shutil.copytree(root, tmp_path / "copy")
+    boxes = frames.assign(x0=2.0, y0=2.0, x1=60.0, y1=70.0, kept=True)
+    store = tmp_path / "store"
+
+    def made(table=boxes, size=20) -> bool:
+        before = os.stat(store / "crops.bin").st_ino if store.exists() else None
+        write_crops(store, copy, table, size, 1)
+        return os.stat(store / "crops.bin").st_ino != before
+
+    assert made() and not made()
+    assert made(size=21) and not made(size=21)
+    assert made(boxes.assign(x0=3.0)) and made()
+    os.utime(copy / boxes["path"].iloc[0], ns=(1, 1))
+    assert made() and not made()
+    assert made(boxes.assign(AU06=5)) and made()
+    (store / "store.json").unlink()
+    assert made()
+    (store / "crops.bin").write_bytes(b"cut")
+    assert made() and not made()
 
 
 def test_the_fingerprint_tells_pixels_and_labels(tree, crops, tmp_path):

@@ -178,6 +178,7 @@ def test_stopped_at_every_write(crops, tmp_path, undisturbed, action):
 
 
 @pytest.mark.stress
+@pytest.mark.xdist_group("tiny")  # who makes and reads runs/tiny
 def test_the_tiny_profile_killed_at_random_moments(tmp_path):
     """VGG16, ten seconds a run, checkpoints of 240 MB."""
     for command in (

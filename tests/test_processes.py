@@ -214,6 +214,7 @@ def shell(*arguments: str) -> None:
 
 
 @pytest.mark.stress
+@pytest.mark.xdist_group("tiny")  # who makes and reads runs/tiny
 def test_one_notebook_by_one_process_by_two_and_by_accelerate_launch(tiny, tmp_path):
     """Three runs of one seed; the first two executed notebooks, the third a shell's."""
     run = run_directory("tiny") / "training" / "proposed_47"
