@@ -17,6 +17,7 @@ from aulib import AU_NAMES, AUS
 from aulib.bp4d import Layout, find_sequences, join_codes, read_frames
 from aulib.faces import _crop
 from aulib.icc import icc_3_1
+from aulib.notebook import ROOT
 from aulib.sampler import MultinomialSampler, sampling_weights
 from aulib.standin.face import make_identity, render_face
 from aulib.standin.labels import make_labels
@@ -169,12 +170,13 @@ def main() -> None:
         faces(1, 348, 260),
     )
     compare("24 faces", faces(24, 348, 260), "12 faces", faces(12, 348, 260))
-    print(f"{'what':<42}{'ms':>9}   {'beside':<34}{'ms':>9}{'ratio':>10}")
-    for what, ours, plain_way, plain in rows:
-        print(
-            f"{what:<42}{1e3 * ours:>9.2f}   {plain_way:<34}{1e3 * plain:>9.2f}"
-            f"{plain / ours:>10.2f}"
-        )
+    table = pd.DataFrame(rows, columns=["what", "ms", "beside", "its ms"])
+    table[["ms", "its ms"]] *= 1e3
+    table["ratio"] = table["its ms"] / table["ms"]
+    print(table.round({"ms": 2, "its ms": 2, "ratio": 2}).to_string(index=False))
+    folder = ROOT / "runs" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "parts.csv", index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

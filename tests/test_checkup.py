@@ -11,7 +11,7 @@ from test_bp4d import NAMES, OLD, sequence, write_tree
 
 from aulib.bp4d import find_layout, read_occurrences
 from aulib.checkup import check_up, report
-from aulib.notebook import ROOT
+from aulib.notebook import ROOT, run_directory
 
 HEADER = ["0", "1", "2", "4", "5", "6", "10", "12", "14", "17", "99"]
 
@@ -125,3 +125,12 @@ def test_a_stand_in_is_called_one(tree):
     found = check_up(tree)
     assert found["stand_in"] and "a stand-in:" in report(found)
     assert not [line for line in found["odd"] if "published lists" in line]
+
+
+@pytest.mark.made
+def test_the_stand_ins_check_up_is_the_one_that_is_shown():
+    text = report(check_up(run_directory("standin") / "BP4D"))
+    shown = (ROOT / "data" / "README.md").read_text()
+    for line in text.splitlines():
+        left_out = line.startswith(("AU10 ", "AU12 ", "AU14 "))
+        assert left_out or line.strip() in shown, line
