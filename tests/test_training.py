@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import faults
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,21 +23,7 @@ from aulib.training import (
     train_epoch,
 )
 
-OPTIONS = dict(
-    model="proposed",
-    seed=7,
-    epochs=3,
-    batch_size=12,
-    accumulation=1,
-    learning_rate=0.001,
-    learning_rate_step=2,
-    momentum=0.9,
-    weight_decay=0.0005,
-    scale=2.0,
-    sampler="multinomial",
-    weights=None,
-    width=0.125,
-)
+OPTIONS = faults.OPTIONS | {"epochs": 3, "batch_size": 12, "learning_rate": 0.001}
 
 
 def digest(path) -> str:
