@@ -15,7 +15,7 @@
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
-##                    15 min; gives "passed"
+##                    10 min; gives "passed"
 ##   make bench       how fast reading, drawing, scoring, rendering and training are
 ##                    4 min; gives tables of ratios and runs/bench
 ##   make clean       removes runs/standin and the caches, keeps .venv
