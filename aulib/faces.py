@@ -528,13 +528,22 @@ def normalise(crops: "np.ndarray | torch.Tensor") -> "torch.Tensor":
     import torch  # here: the processes that detect and crop can do without
 
     crops = torch.as_tensor(crops)
-    # line by line: three channels at a time would take three times as long
-    mean, std = (
-        torch.tensor(values, device=crops.device).mul(255).repeat(crops.shape[2])
-        for values in (MEAN, STD)
-    )
+    mean, std = _statistics(crops.shape[2], crops.device)
     lines = crops.float().flatten(2).sub_(mean).div_(std)
     return lines.view(crops.shape).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=8)
+def _statistics(width: int, device: "torch.device") -> tuple:
+    """ImageNet's mean and deviation of 0..255, for a whole line of pixels.
+
+    Three channels at a time would take three times as long. Kept, since a GPU has to
+    come to its end before it takes anything from the processor.
+    """
+    import torch
+
+    lines = [torch.tensor(values).mul(255).repeat(width) for values in (MEAN, STD)]
+    return tuple(line.to(device) for line in lines)
 
 
 def _read(path: str, longest: int | None = None) -> tuple[Image.Image, float]:

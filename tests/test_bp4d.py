@@ -63,6 +63,8 @@ def test_every_known_layout_is_read(tmp_path, folder, intensities):
         (tmp_path / folder / "F001" / "T1" / extra).write_bytes(b"x")
         (tmp_path / intensities / "AU06" / extra).write_bytes(b"x")
     (tmp_path / intensities / "AU01").mkdir()
+    shouted = tmp_path / intensities / "AU14" / "M002_T8_AU14.csv"
+    shouted.rename(shouted.with_suffix(".CSV"))
 
     frames, quarantine = read_frames(tmp_path)
 
