@@ -180,6 +180,7 @@ rule table_2:
         RUNS,
         "aulib/results.py",
         "aulib/icc.py",
+        "aulib/bootstrap.py",
         "data/paper_table_2.csv",
         notebook="notebooks/04_table_2.ipynb",
     output:

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aulib.bootstrap import (
+    icc_from_sums,
+    icc_resampled,
+    interval,
+    resamples,
+    subject_sums,
+)
+from aulib.icc import icc_per_au
+
+
+def made_up(seed, people=6, frames=40, aus=3):
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(0, 6, (people * frames, aus))
+    estimate = np.clip(truth + generator.integers(-1, 2, truth.shape), 0, 5)
+    truth[generator.random(truth.shape) < 0.1] = 9
+    subjects = generator.permutation(
+        np.repeat([f"F{n:03d}" for n in range(people)], frames)
+    )
+    return truth, estimate, subjects
+
+
+@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 30))
+def test_the_sums_of_all_people_give_the_icc_of_all_frames(seed, people, frames):
+    truth, estimate, subjects = made_up(seed, people, frames)
+    sums = subject_sums(truth, estimate, subjects)
+    assert sums.shape == (people, 3, 6)
+    expected = icc_per_au(truth, estimate)
+    np.testing.assert_allclose(icc_from_sums(sums.sum(axis=0)), expected, atol=1e-12)
+
+
+def test_a_resample_is_the_frames_of_the_people_drawn():
+    """By brute force: the frames laid one under another, as often as drawn."""
+    truth, estimate, subjects = made_up(1)
+    sums, drawn = subject_sums(truth, estimate, subjects), resamples(6, 50, 3)
+    assert drawn.shape == (50, 6) and (drawn.sum(axis=1) == 6).all()
+    names = np.unique(subjects)
+    for counts, scores in zip(drawn, icc_resampled(sums, drawn)):
+        rows = [
+            np.flatnonzero(subjects == name)
+            for name, count in zip(names, counts)
+            for _ in range(count)
+        ]
+        rows = np.concatenate(rows)
+        expected = icc_per_au(truth[rows], estimate[rows])
+        np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+
+def test_constant_judges_and_too_few_frames():
+    truth = np.array([[0, 2, 9], [0, 3, 9], [0, 4, 1]])
+    estimate = np.array([[1, 1, 0], [1, 1, 0], [1, 1, 0]])
+    scores = icc_from_sums(subject_sums(truth, estimate, ["a", "a", "b"]).sum(axis=0))
+    np.testing.assert_array_equal(scores, [0, 0, np.nan])
+    with pytest.raises(ValueError, match="2 subjects do not fit"):
+        subject_sums(truth, estimate, ["a", "b"])
+
+
+def test_resamples_are_a_function_of_the_seed_and_each_person_is_as_likely():
+    drawn = resamples(20, 20_000, 1)
+    np.testing.assert_array_equal(drawn, resamples(20, 20_000, 1))
+    assert (drawn != resamples(20, 20_000, 2)).any()
+    np.testing.assert_allclose(drawn.mean(axis=0), 1, atol=0.04)
+    # a person is left out of a resample with probability (1 - 1/20)^20
+    assert (drawn == 0).mean() == pytest.approx(0.95**20, abs=0.005)
+
+
+def coverage(people: int, simulations: int, seed: int) -> float:
+    """How often the 95 % interval holds the ICC of the population it was drawn from.
+
+    Each person has a bias of their own, so frames of a person go together.
+    """
+    generator = np.random.default_rng(seed)
+
+    def draw(count):
+        level = generator.normal(0, 0.7, (count, 1)) + generator.normal(
+            0, 1, (count, 25)
+        )
+        bias = generator.normal(0, 0.5, (count, 1))
+        answer = level + bias + generator.normal(0, 0.6, (count, 25))
+        whose = np.repeat(np.arange(count), 25)
+        return subject_sums(level.reshape(-1, 1), answer.reshape(-1, 1), whose, -99)
+
+    truth = icc_from_sums(draw(40_000).sum(axis=0)).item()
+    inside = 0
+    for number in range(simulations):
+        drawn = resamples(people, 800, [seed, number])
+        low, high = interval(icc_resampled(draw(people), drawn))
+        inside += low.item() <= truth <= high.item()
+    return inside / simulations
+
+
+def test_intervals_cover_what_they_say_with_a_hundred_people():
+    assert 0.92 <= coverage(100, 500, 1) <= 0.98
+
+
+def test_intervals_of_twenty_people_are_too_narrow():
+    """What the module's docstring and notebook 04 say of the evaluation half."""
+    assert 0.85 <= coverage(20, 500, 1) <= 0.945
