@@ -14,9 +14,10 @@ import torch
 from PIL import Image
 
 from aulib import AU_NAMES, AUS
+from aulib.bootstrap import icc_resampled, resamples, subject_sums
 from aulib.bp4d import Layout, find_sequences, join_codes, read_frames
 from aulib.faces import _crop
-from aulib.icc import icc_3_1
+from aulib.icc import icc_3_1, icc_per_au
 from aulib.notebook import ROOT
 from aulib.sampler import MultinomialSampler, sampling_weights
 from aulib.standin.face import make_identity, render_face
@@ -115,6 +116,19 @@ def main() -> None:
         lambda: icc_3_1(ratings),
         "2 cov / (var + var)",
         lambda: icc_closed_form(ratings),
+    )
+    truth = generator.integers(0, 6, (71_261, len(AUS)))
+    estimate = generator.integers(0, 6, truth.shape)
+    people = np.sort(generator.integers(0, 20, len(truth)))
+    drawn = resamples(20, 20, 0)
+    compare(
+        f"20 resamples of people, {len(truth):,} frames",
+        lambda: icc_resampled(subject_sums(truth, estimate, people), drawn),
+        "their frames laid out, ICC anew",
+        lambda: [
+            icc_per_au(truth[rows], estimate[rows])
+            for rows in (np.repeat(np.arange(len(truth)), d[people]) for d in drawn)
+        ],
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
