@@ -2,6 +2,8 @@
 ##
 ##   make             the whole graph: data, notebooks 00 to 05, six trainings
 ##                    15 to 20 min; gives runs/standin: Table II and the figures
+##   make install     sets up .venv and nothing else; the others do it if need be
+##                    2 to 5 min
 ##   make test        style, unit tests, all notebooks, the graph in small
 ##                    10 min; gives "passed" three times
 ##   make lab         JupyterLab on the notebooks
@@ -58,11 +60,13 @@ export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
 # Other packages on the caller's path are none of ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: all test lab figures doctor pretrain record stress bench clean help
+.PHONY: all install test lab figures doctor pretrain record stress bench clean help
 
 all: $(INSTALLED)
 	@mkdir -p runs
 	@$(GRAPH) || $(BUSY)
+
+install: $(INSTALLED)
 
 # Notebook 01 makes what the others read; 03 takes longest, so it starts first.
 test: $(INSTALLED)

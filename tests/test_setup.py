@@ -173,7 +173,7 @@ def test_what_is_imported_is_a_dependency(folders, lines):
 # The Makefile
 
 TARGETS = (
-    *("all", "test", "lab", "figures", "doctor", "pretrain", "record"),
+    *("all", "install", "test", "lab", "figures", "doctor", "pretrain", "record"),
     *("stress", "bench", "clean", "help"),
 )
 FAKE_PYTHON = """#!/bin/sh
