@@ -12,6 +12,10 @@
 ##                    30 s; gives runs/standin/recorded, runs/standin/table_2 and figures
 ##   make doctor      what is there and what is missing; installs nothing
 ##                    seconds; gives a table and the next command to type
+##   make table-2-all the other rows of Table II: classifier, structured, HOG
+##                    40 min; gives runs/standin/table_2: the whole table, CSV, LaTeX
+##   make ablation    what each change does: 24 models of one seed
+##                    60 min; gives runs/standin/figures/ablation.pdf
 ##   make pretrain    the weights that stand in for ImageNet, made again
 ##                    6 min; gives runs/standin/pretrained/standin_vgg16.pt
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
@@ -25,11 +29,16 @@
 ##
 ## PROFILE names a file of notebooks/profiles: `make PROFILE=bp4d` is the real data.
 ## PROCESSES=4 lets four GPUs share each training; without it each has one process.
+## GRID=ablation_batch makes the ablation three times over; SLURM="--executor slurm
+## --jobs 8" runs a grid on a cluster. A grid's failed run is tried once more, stands as
+## failed in its table, and stops none of the others.
 ## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
 
 PROFILE ?= standin
 # Processes that share each training, one GPU each.
 PROCESSES ?= 1
+# Options of Snakemake that send a grid's runs to a cluster.
+SLURM ?=
 # The first Python that is new enough; `make PYTHON=…` names another.
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c '$(NEW_ENOUGH)' 2>/dev/null && { echo "$$p"; break; }; done)
@@ -60,7 +69,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
 # Other packages on the caller's path are none of ours.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: all install test lab figures doctor pretrain record stress bench clean help
+.PHONY: all install test lab figures doctor table-2-all ablation pretrain record stress bench clean help
 
 all: $(INSTALLED)
 	@mkdir -p runs
@@ -76,7 +85,7 @@ test: $(INSTALLED)
 	@$(PYTEST) --nbval notebooks/01*.ipynb
 	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --nbval \
 		notebooks/03*.ipynb notebooks/00*.ipynb notebooks/02*.ipynb \
-		notebooks/04*.ipynb notebooks/05*.ipynb tests
+		notebooks/04*.ipynb notebooks/05*.ipynb notebooks/06*.ipynb tests
 	@$(PYTEST) -n 2 --dist loadfile -m "made or graph"
 
 lab: $(INSTALLED)
@@ -91,6 +100,23 @@ figures: $(INSTALLED)
 doctor:
 	@python=$(VENV); test -x $$python || python="$(PYTHON)"; \
 	$${python:-python3} -m aulib.doctor $(PROFILE) || true
+
+# The runs of a grid, then the notebook that reads them, whatever has become of them.
+define RUN_GRID
+@mkdir -p runs
+@$(GRAPH) grid=$(1) $(SLURM) --keep-going -- grid; code=$$?; \
+	test $$code != 75 || { echo "make: another one is at work" >&2; exit $$code; }; \
+	$(NOTEBOOK) notebooks/$(2).ipynb runs/$(PROFILE)/notebooks/$(1).ipynb \
+		-p profile $(PROFILE) -p source runs -p grid $(1) && exit $$code
+endef
+
+table-2-all: GRID ?= table_2
+table-2-all: $(INSTALLED)
+	$(call RUN_GRID,$(GRID),04_table_2)
+
+ablation: GRID ?= ablation
+ablation: $(INSTALLED)
+	$(call RUN_GRID,$(GRID),06_ablation)
 
 pretrain: $(INSTALLED)
 	@mkdir -p runs

@@ -9,12 +9,18 @@
 #   snakemake -n                                 what would run, and why
 #   snakemake --config processes=4 …             four GPUs share each training
 #   snakemake --cores all pretrain               the stand-in's pre-trained weights
+#   snakemake --cores all --keep-going --config grid=ablation -- grid
+#                                                the runs of notebooks/grids/ablation.yaml
+#   snakemake --executor slurm --jobs 8 --keep-going --config grid=ablation -- grid
+#                                                the same on a cluster, see README.md
 import shlex
+import shutil
 import sys
 
 from snakemake.exceptions import WorkflowError
 
 from aulib.bp4d import find_layout
+from aulib.grid import find_settings, load_grid, runs_of
 from aulib.notebook import ROOT, load_profile
 from aulib.standin.tree import MODULES
 
@@ -26,7 +32,12 @@ try:
 except (OSError, ValueError) as error:  # said in a line, not in a traceback
     raise WorkflowError(str(error)) from None
 PROCESSES = int(config.get("processes", 1))  # of each training
+# For each run of a grid: on a cluster whose head has no GPU, `--config gpus=1` asks for
+# one; minutes after which the cluster may stop it (it goes on from its last epoch).
+GPUS = int(config.get("gpus", shutil.which("nvidia-smi") is not None))
+RUNTIME = int(config.get("runtime", 24 * 60))
 RUN = f"runs/{NAME}"
+CLEAN = f"{RUN}/clean/frames.parquet"
 TREE = PROFILE["data_root"]
 # A made tree is complete when its parameters are written; a real one is just there.
 DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
@@ -48,7 +59,6 @@ def weights(wildcards):
 
 
 wildcard_constraints:
-    model="|".join(PROFILE["models"]),
     seed=r"\d+",
 
 
@@ -56,6 +66,11 @@ localrules:
     all,
 
 
+RUNS = expand(
+    f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
+    model=PROFILE["models"],
+    seed=PROFILE["seeds"],
+)
 STAND_IN = [f"{RUN}/notebooks/00_stand_in.ipynb"] if PROFILE["standin"] else []
 
 
@@ -64,11 +79,7 @@ rule all:
         STAND_IN,
         f"{RUN}/notebooks/01_data_cleaning.ipynb",
         f"{RUN}/notebooks/02_pca_dropout.ipynb",
-        expand(
-            f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
-            model=PROFILE["models"],
-            seed=PROFILE["seeds"],
-        ),
+        RUNS,
         f"{RUN}/notebooks/04_table_2.ipynb",
         f"{RUN}/notebooks/05_figures.ipynb",
 
@@ -116,8 +127,10 @@ rule cleaning:
         "aulib/faces.py",
         notebook="notebooks/01_data_cleaning.ipynb",
     output:
-        update(f"{RUN}/crops/store.json"),  # made again where the notebook says so
-        f"{RUN}/clean/frames.parquet",
+        # The crops are none of Snakemake's: it removes what a rule makes before the rule
+        # runs again, or puts it back when that has failed. The notebook finds out by
+        # itself whether those that are there are of the same frames.
+        CLEAN,
         notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
     params:
         settings("data_root", "boxes", "crop_size"),
@@ -128,7 +141,7 @@ rule cleaning:
 
 rule pca:
     input:
-        f"{RUN}/crops/store.json",
+        CLEAN,
         "aulib/spectrum.py",
         notebook="notebooks/02_pca_dropout.ipynb",
     output:
@@ -141,22 +154,17 @@ rule pca:
 
 rule training:
     input:
-        f"{RUN}/crops/store.json",
+        CLEAN,
         weights,
-        "aulib/training.py",
-        "aulib/batches.py",
-        "aulib/sampler.py",
-        "aulib/model.py",
-        "aulib/loss.py",
         notebook="notebooks/03_training.ipynb",
     output:
-        # not removed before a rule runs again: the notebook finds out by itself
-        # whether the run that is there is finished and of the same parameters
-        update(f"{RUN}/training/{{model}}_{{seed}}/outputs.parquet"),
+        # The run itself is none of Snakemake's either: `aulib.training.train` goes on
+        # with it, or reads it, or begins it anew. A change of the sources alone does
+        # not: it is said, and the run is read as it was trained.
         notebook=f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
     params:
         lambda wildcards: {
-            **settings("epochs", "batch_size", "accumulation", "learning_rate_step"),
+            **settings("epochs", "batch_size", "learning_rate_step"),
             **settings("momentum", "weight_decay", "network_width"),
             **PROFILE["models"][wildcards.model],
         },
@@ -166,13 +174,6 @@ rule training:
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
         " -p model {wildcards.model} -p seed {wildcards.seed} -p processes {PROCESSES}"
-
-
-RUNS = expand(
-    f"{RUN}/training/{{model}}_{{seed}}/outputs.parquet",
-    model=PROFILE["models"],
-    seed=PROFILE["seeds"],
-)
 
 
 rule table_2:
@@ -200,3 +201,62 @@ rule figures:
         notebook=f"{RUN}/notebooks/05_figures.ipynb",
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
+
+
+if GRID := config.get("grid"):
+    try:
+        GRID_RUNS = runs_of(load_grid(GRID))
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+    OTHERS = {profile for profile, _, _ in GRID_RUNS} - {NAME}
+
+    def grid_settings(wildcards):
+        return find_settings(load_profile(wildcards.profile), wildcards.model, GRID)
+
+    def grid_crops(wildcards):
+        if wildcards.profile == NAME:
+            return CLEAN
+        return f"runs/{wildcards.profile}/grid/crops.done"
+
+    def grid_weights(wildcards):
+        path = grid_settings(wildcards).get("weights")
+        return [] if path in (None, "imagenet") else path
+
+    rule grid:
+        input:
+            [f"runs/{p}/grid/{model}_{seed}.done" for p, model, seed in GRID_RUNS],
+
+    rule grid_run:
+        input:
+            grid_crops,
+            grid_weights,
+        output:
+            touch("runs/{profile}/grid/{model}_{seed}.done"),
+        params:
+            lambda wildcards: [
+                grid_settings(wildcards),
+                {
+                    key: load_profile(wildcards.profile)[key]
+                    for key in ("epochs", "batch_size", "learning_rate_step")
+                },
+            ],
+        threads: PROFILE["threads"]
+        retries: 1
+        resources:
+            gpu=GPUS,
+            mem_mb=4000,
+            runtime=RUNTIME,
+        shell:
+            "{PYTHON} -m aulib.training {wildcards.profile} {wildcards.model}"
+            " {wildcards.seed} --grid {GRID}"
+
+    if OTHERS:
+
+        rule other_profile:
+            output:
+                touch("runs/{profile}/grid/crops.done"),
+            threads: workflow.cores
+            shell:
+                "{PYTHON} -m snakemake --cores {threads} --nolock --quiet host"
+                " --config profile={wildcards.profile}"
+                " -- runs/{wildcards.profile}/clean/frames.parquet"

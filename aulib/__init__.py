@@ -20,5 +20,8 @@ AU_NAMES = tuple(f"AU{au:02d}" for au in AUS)
 OUTPUT_NAMES = tuple(f"output_{name}" for name in AU_NAMES)
 """The columns of outputs.parquet that hold a network's unrounded outputs."""
 
+LEVEL_NAMES = tuple(f"level_{name}" for name in AU_NAMES)
+"""Those that hold its levels, where they are not Eq. 3 of its outputs."""
+
 UNKNOWN = 9
 """The code of an intensity that the coders could not tell (Section IV)."""

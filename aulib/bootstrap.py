@@ -96,3 +96,37 @@ def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:
     """The percentile interval of resampled values (R, ...): array (2, ...)."""
     tail = 50 * (1 - level)
     return np.percentile(values, [tail, 100 - tail], axis=0)
+
+
+def choosing_adds(sums: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """How much a score gains where the epoch is chosen on the frames that are scored.
+
+    The people are parted in two halves at random, `count` times. Each half is scored at
+    the epoch that is best on itself, and at the epoch that is best on the other half;
+    the gain is the difference, the mean over both halves.
+
+    Args:
+        sums: float array (E, S, Q, 6), `subject_sums` of each epoch.
+        count: of partings.
+        seed: of the partings.
+
+    Returns:
+        float64 array (count,), in units of the mean ICC(3,1) over AUs; none below 0.
+
+    Raises:
+        ValueError: there are fewer than two people.
+    """
+    people = sums.shape[1]
+    if people < 2:
+        raise ValueError(f"{people} people can't be parted in two halves")
+    order = np.random.default_rng(seed).random((count, people)).argsort(axis=1)
+    first = (order < people // 2).astype(float)  # (count, S), who is in the first half
+    scores = [  # (E, count), of each half
+        icc_from_sums(np.einsum("cs,esqk->ecqk", half, sums)).mean(axis=2)
+        for half in (first, 1 - first)
+    ]
+    gains = []
+    for own, other in (scores, scores[::-1]):
+        at_other = np.take_along_axis(own, other.argmax(axis=0)[None], axis=0)[0]
+        gains.append(own.max(axis=0) - at_other)
+    return np.mean(gains, axis=0)

@@ -207,7 +207,7 @@ def run_size(profile: dict) -> int:
 
     The crops (uint8, a face being some 1.3 times as high as wide); the best network of
     every run; and of two runs at once the checkpoints, network and momentum, of the
-    last two epochs, the best and the one that is being written.
+    last two epochs, the best, the best before the last, and the one being written.
     """
     standin = profile["standin"]
     frames = standin_frames(standin["frames_per_task"]) if standin else BP4D_FRAMES
@@ -216,7 +216,7 @@ def run_size(profile: dict) -> int:
     width = profile["network_width"]
     parameters = 14.7e6 * width**2 + 102.8e6 * width + 16.8e6
     runs = len(profile["models"]) * len(profile["seeds"])
-    return int(pictures + crops + 4 * parameters * (runs + 2 * 2 * 4))
+    return int(pictures + crops + 4 * parameters * (runs + 2 * 2 * 5))
 
 
 def check_disk(needed: int, free: int) -> Finding:

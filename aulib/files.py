@@ -1,5 +1,7 @@
 """Files that are there whole or not at all, whenever the process is killed."""
 
+import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,3 +54,28 @@ def names_to_disk(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def only_one(directory: Path) -> Iterator[None]:
+    """Keep others from writing to a directory: a lock that ends with the process.
+
+    Raises:
+        ValueError: another process holds it.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    path = directory.with_name(f"{directory.name}.lock")
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"{directory}: another process trains it; wait for its end or stop it"
+            ) from None
+        yield
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,13 +4,11 @@ One process on a processor or a GPU is the rule. Several, of one machine or of m
 Hugging Face Accelerate's matter: each sees itself through an `Accelerator`.
 """
 
-import io
-from collections.abc import Callable
-from contextlib import redirect_stdout
+import subprocess
+import sys
 
 import torch
-from accelerate import Accelerator, notebook_launcher
-from accelerate.utils import patch_environment
+from accelerate import Accelerator
 from torch import nn
 from torchvision.models.vgg import VGG
 
@@ -37,23 +35,48 @@ class Bfloat16(nn.Module):
 def open_accelerator() -> Accelerator:
     """This process among those that train, and its device: a GPU where there is one.
 
-    There those of cuDNN's algorithms are used that give the same bits each time.
+    There those of cuDNN's algorithms are used that give the same bits each time. What
+    the user's own configuration of Accelerate says of precision does not count.
     """
     gpu = torch.cuda.is_available()
     if gpu:
         torch.backends.cudnn.deterministic = True
-    return Accelerator(cpu=not gpu)
+    return Accelerator(cpu=not gpu, mixed_precision="no")
 
 
-def prepare(accelerator: Accelerator, network: nn.Module) -> nn.Module:
+def prepare(accelerator: Accelerator, network: nn.Module, size: int) -> nn.Module:
     """The network as it is called in training and evaluation: the weights are shared.
 
     In bfloat16 on a GPU that computes in it; together with the other processes'.
+
+    Args:
+        size: pixels of the images that it will be given.
     """
     gpu = accelerator.device.type == "cuda"
     if gpu and torch.cuda.is_bf16_supported(including_emulation=False):
         network = Bfloat16(network)
-    return accelerator.prepare_model(network)
+    prepared = accelerator.prepare_model(network)
+    if accelerator.num_processes > 1:
+        # After its first step PyTorch sorts the gradients that go out together anew,
+        # and three processes or more then add them up in another order. That step is
+        # made here, so that a run that goes on adds as one that was never stopped.
+        prepared(
+            torch.zeros(1, 3, size, size, device=accelerator.device)
+        ).sum().backward()
+        network.zero_grad()
+    return prepared
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether PyTorch, cuDNN or cuBLAS has failed for want of memory."""
+    signs = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "NOT_SUPPORTED")
+    signs = (
+        *signs,
+        "unable to find an engine",
+    )  # cuDNN's, where its workspace is short
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+    )
 
 
 def too_many_frames(
@@ -64,9 +87,15 @@ def too_many_frames(
     Tries a half, a quarter … of the frames until one fits.
     """
     plain = accelerator.unwrap_model(network)
+    plain.zero_grad()
+    if accelerator.device.type == "cuda":
+        torch.cuda.empty_cache()
+    # what a step holds beside it: the gradients and their running mean
+    held = [torch.empty_like(p) for p in plain.parameters() for _ in range(2)]
     fits = frames // 2
     while fits and not _fits(accelerator, plain, size, fits):
         fits //= 2
+    del held
     device = accelerator.device
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else device
     if not fits:
@@ -79,14 +108,17 @@ def too_many_frames(
 
 
 def _fits(accelerator: Accelerator, network: nn.Module, size: int, frames: int) -> bool:
-    network.zero_grad()
     if accelerator.device.type == "cuda":
         torch.cuda.empty_cache()
-    shape = (frames, 3, size, size)
+    shape, weights = (frames, 3, size, size), list(network.parameters())
     try:
         batch = torch.zeros(shape, device=accelerator.device)
-        network(batch.to(memory_format=torch.channels_last)).sum().backward()
-    except torch.OutOfMemoryError:
+        outputs = network(batch.to(memory_format=torch.channels_last))
+        # not `backward`, which would wait for the other processes
+        torch.autograd.grad(outputs.sum(), weights, allow_unused=True)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
         return False
     return True
 
@@ -102,25 +134,21 @@ def where_it_runs(accelerator: Accelerator) -> dict[str, str | int]:
     }
 
 
-def in_processes(run: Callable[[], object], processes: int) -> None:
-    """Call `run` in so many processes of this machine; here, where it is one.
+def in_processes(
+    profile: str, model: str, seed: int, processes: int, grid: str | None = None
+) -> None:
+    """One training run by so many processes of this machine, one GPU each.
 
-    For a notebook; from a shell `accelerate launch` does it. Nothing may have used a
-    GPU in this process before.
+    They are started afresh: copies of a process in which torch has threads can hang.
+
+    Raises:
+        RuntimeError: they have failed; the run's log.txt says why.
     """
-    if processes == 1:
-        run()
-        return
-
-    def training() -> None:  # a partial has no name, and the launcher wants one
-        run()
-
-    threads = torch.get_num_threads()  # Accelerate would make it 1
-    quiet = redirect_stdout(io.StringIO())  # it calls processors CUDA devices
-    with quiet, patch_environment(omp_num_threads=threads):
-        notebook_launcher(
-            training,
-            num_processes=processes,
-            rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",  # a free port
+    launcher = ["accelerate.commands.launch", "--multi_gpu", "--main_process_port", "0"]
+    training = ["aulib.training", profile, model, str(seed)]
+    training += ["--grid", grid] if grid else []
+    command = [sys.executable, "-m", *launcher, "--num_processes", str(processes)]
+    if subprocess.run([*command, "-m", *training], check=False).returncode:
+        raise RuntimeError(
+            f"the {processes} processes have failed: see log.txt in the run's directory"
         )

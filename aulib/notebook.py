@@ -44,7 +44,7 @@ PROFILE_KEYS = {
     *("epochs", "learning_rate_step", "batch_size", "accumulation", "momentum"),
     *("weight_decay", "seeds", "threads", "models"),
 }
-MODEL_KEYS = {"learning_rate", "scale", "sampler", "weights"}
+MODEL_KEYS = {"method", "learning_rate", "scale", "sampler", "weights"}
 
 
 def load_profile(name: str) -> dict:
@@ -75,11 +75,16 @@ def run_directory(profile: str) -> Path:
     return ROOT / "runs" / profile
 
 
-def training_settings(profile: dict, model: str) -> dict:
-    """The keyword arguments of `aulib.training.train` but for model and seed."""
+def training_settings(profile: dict, model: dict) -> dict:
+    """The keyword arguments of `aulib.training.train` but for the seed.
+
+    Args:
+        profile: of `load_profile`.
+        model: one of its models, or one of a grid's.
+    """
     shared = ("epochs", "batch_size", "accumulation", "learning_rate_step")
     settings = {key: profile[key] for key in (*shared, "momentum", "weight_decay")}
-    settings |= profile["models"][model] | {"width": profile["network_width"]}
+    settings |= model | {"width": profile["network_width"]}
     if settings["weights"] not in (None, "imagenet"):
         settings["weights"] = ROOT / settings["weights"]
     return settings
@@ -133,8 +138,8 @@ def stable_provenance(profile: str, **more: object) -> pd.Series:
 _started = time.time()
 
 
-def write_provenance(path: Path, stable: dict) -> None:
-    """Write `stable` with what changes from run to run: commit, time, machine …"""
+def write_provenance(path: Path, stable: dict, **more: float) -> None:
+    """Write `stable`, and what changes from run to run: commit, time … and `more`."""
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
         capture_output=True,
@@ -150,6 +155,7 @@ def write_provenance(path: Path, stable: dict) -> None:
         "system": platform.system(),
         "seconds": round(time.time() - _started, 1),
         "peak_memory_mib": round(peak * kibibytes / 1024),
+        **more,
     }
     versions = {package: version(package) for package in PACKAGES}
     record = {**stable, "versions": versions, "volatile": volatile}

@@ -1,8 +1,10 @@
 """`make record`: copy a finished run to where git keeps it.
 
 Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, of
-the stand-in alone: outputs hold the coders' codes, and BP4D's are licensed. What `make
-bench` has measured goes to `data/benchmarks`.
+the stand-in alone: outputs hold the coders' codes, and BP4D's are licensed. So do those
+of the grid `table_2`, where they have been made, and of the grid `ablation` the sums by
+person and epoch that its notebook computes with. What `make bench` has measured goes to
+`data/benchmarks`.
 For the default profile the notebooks are then executed once more, as they stand in
 `notebooks/`, so that what is committed is what a visitor's own execution gives; and
 what they drew goes to `figures/`.
@@ -16,8 +18,12 @@ from pathlib import Path
 
 from papermill.exceptions import PapermillExecutionError
 
+from aulib.checkpoint import finished
+from aulib.grid import load_grid, runs_of
 from aulib.notebook import ROOT, execute, last_line, load_profile, run_directory
+from aulib.results import read_sums, sums_table
 
+GRID_FILES = ("outputs.parquet", "metrics.csv", "provenance.json")
 TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv")
 
@@ -34,16 +40,37 @@ def training_copies(name: str) -> dict[Path, Path]:
             f"profile {name}: its outputs hold the coders' codes, which are licensed; "
             "only stand-in runs are recorded"
         )
+    made, target = run_directory(name), ROOT / "data" / "recorded" / name
+    wanted = [
+        (model, seed, TRAINING_FILES)
+        for model in profile["models"]
+        for seed in profile["seeds"]
+    ]
+    for data, model, seed in runs_of(load_grid("table_2")):
+        there = finished(made / "training" / f"{model}_{seed}")
+        if data == name and model not in profile["models"] and there:
+            wanted.append((model, seed, GRID_FILES))
     copies = {}
-    for model in profile["models"]:
-        for seed in profile["seeds"]:
-            run = Path("training") / f"{model}_{seed}"
-            for file in TRAINING_FILES:
-                target = ROOT / "data" / "recorded" / name / run / file
-                copies[run_directory(name) / run / file] = target
-    correlations = run_directory(name) / "clean" / "training_correlations.csv"
-    copies[correlations] = ROOT / "data" / "recorded" / name / correlations.name
+    for model, seed, files in wanted:
+        run = Path("training") / f"{model}_{seed}"
+        copies |= {made / run / file: target / run / file for file in files}
+    correlations = made / "clean" / "training_correlations.csv"
+    copies[correlations] = target / correlations.name
     return copies
+
+
+def record_sums(name: str, grid: str) -> bool:
+    """Keep a grid's sums by person and epoch; nothing where a run has not ended.
+
+    Returns:
+        Whether they have been written.
+    """
+    sums, failed = read_sums(name, "runs", grid)
+    if failed:
+        return False
+    path = ROOT / "data" / "recorded" / name / f"{grid}.parquet"
+    sums_table(sums).to_parquet(path, compression="zstd", index=False)
+    return True
 
 
 def bench_copies() -> dict[Path, Path]:
@@ -91,6 +118,8 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
     if sys.argv[1] == "standin":
+        if not record_sums("standin", "ablation"):
+            print("ablation: not all of its runs have ended; what is recorded stays")
         record_notebooks()
     print("recorded; `git status` shows what has changed")
 

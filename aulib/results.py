@@ -1,4 +1,4 @@
-"""What notebooks 04 and 05 share: runs, scores by epoch, aggregates, verdicts.
+"""What notebooks 04 to 06 share: runs, scores by epoch, aggregates, verdicts.
 
 The paper is of two minds about how it sums up its runs: Section IV speaks of the mean
 of the five best epochs of each run, Section V says that Table II is the best iteration
@@ -6,13 +6,17 @@ of three runs. So four aggregates stand side by side, see `aggregates`. Choosing
 epoch by its score on the evaluation frames is the paper's protocol; it flatters.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from aulib import AU_NAMES, OUTPUT_NAMES
+from aulib import AU_NAMES, LEVEL_NAMES, OUTPUT_NAMES, UNKNOWN
+from aulib.bootstrap import subject_sums
+from aulib.checkpoint import finished
+from aulib.grid import failure, grid_models, load_grid
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from aulib.notebook import ROOT, load_profile, run_directory
@@ -42,19 +46,113 @@ def read_runs(
             column.
         FileNotFoundError: a run of the profile's models and seeds is missing.
     """
-    if source not in ("recorded", "runs"):
-        raise ValueError(f"source {source!r} is unknown: 'recorded' or 'runs'")
-    recorded = ROOT / "data" / "recorded" / profile
-    directory = (run_directory(profile) if source == "runs" else recorded) / "training"
     settings = load_profile(profile)
     runs = {}
     for model in models or settings["models"]:
         for seed in settings["seeds"]:
-            path = directory / f"{model}_{seed}" / "outputs.parquet"
+            path = _run(profile, source, model, seed) / "outputs.parquet"
             if not path.is_file():
                 raise FileNotFoundError(_advice(path, profile, source))
             runs[model, seed] = _read(path)
     return runs
+
+
+def read_grid(
+    profile: str, source: str, grid: str
+) -> tuple[dict[tuple[str, int], pd.DataFrame], dict[tuple[str, int], str]]:
+    """The outputs of a grid's runs, and what has become of those that are not there.
+
+    Args:
+        profile: its name.
+        source: as in `read_runs`.
+        grid: its name.
+
+    Returns:
+        (model, seed) → outputs, as `read_runs` gives them; and (model, seed) → the last
+        lines of the log of a run that has not come to its end, "never begun", or "not
+        recorded".
+
+    Raises:
+        ValueError: as `read_runs`.
+    """
+    settings = load_grid(grid)
+    runs, failed = {}, {}
+    for model in grid_models(settings, load_profile(profile)):
+        for seed in settings["seeds"]:
+            directory = _run(profile, source, model, seed)
+            if not finished(directory):
+                why = "not recorded"
+                failed[model, seed] = (
+                    why if source == "recorded" else failure(profile, model, seed)
+                )
+            else:
+                runs[model, seed] = _read(directory / "outputs.parquet")
+    return runs, failed
+
+
+SUMS = ("n", "y", "z", "yy", "zz", "yz")  # of `aulib.bootstrap.subject_sums`
+
+
+def read_sums(
+    profile: str, source: str, grid: str
+) -> tuple[dict[tuple[str, int], np.ndarray], dict[tuple[str, int], str]]:
+    """`epoch_sums` of a grid's runs, and what has become of those that are not there.
+
+    Args:
+        profile, grid: their names.
+        source: "recorded" (`data/recorded/<profile>/<grid>.parquet`) or "runs".
+
+    Returns:
+        (model, seed) → float64 array (E, S, Q, 6), and as in `read_grid`.
+    """
+    models = grid_models(load_grid(grid), load_profile(profile))
+    if source == "runs":
+        runs, failed = read_grid(profile, source, grid)
+        scales = {
+            model: settings.get("scale", 1.0) for model, settings in models.items()
+        }
+        return {run: epoch_sums(runs[run], scales[run[0]]) for run in runs}, failed
+    path = ROOT / "data" / "recorded" / profile / f"{grid}.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(_advice(path, profile, source))
+    sums = {}
+    for run, rows in pd.read_parquet(path).groupby(["model", "seed"], observed=True):
+        shape = [rows[name].nunique() for name in ("epoch", "subject", "AU")]
+        sums[run] = rows[list(SUMS)].to_numpy(np.float64).reshape(*shape, len(SUMS))
+    return sums, {}
+
+
+def sums_table(sums: dict[tuple[str, int], np.ndarray]) -> pd.DataFrame:
+    """The sums of `read_sums` as a table: model, seed, epoch, subject, AU and `SUMS`.
+
+    The people are numbered in the order of their names.
+    """
+    parts = []
+    for (model, seed), array in sums.items():
+        epochs, people, _, _ = array.shape
+        names = [range(1, epochs + 1), range(people), AU_NAMES]
+        index = pd.MultiIndex.from_product(names, names=["epoch", "subject", "AU"])
+        part = pd.DataFrame(array.reshape(-1, len(SUMS)), index, SUMS).astype(np.int32)
+        part = part.reset_index().astype({"epoch": np.int16, "subject": np.int16})
+        part.insert(0, "seed", seed)
+        part.insert(0, "model", model)
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    return table.astype({"model": "category", "AU": "category"})
+
+
+def provenance(profile: str, source: str, model: str, seed: int) -> dict:
+    """What a finished run says of itself: parameters, where it ran, how long."""
+    path = _run(profile, source, model, seed) / "provenance.json"
+    return json.loads(path.read_text())
+
+
+def _run(profile: str, source: str, model: str, seed: int) -> Path:
+    if source not in ("recorded", "runs"):
+        raise ValueError(f"source {source!r} is unknown: 'recorded' or 'runs'")
+    recorded = ROOT / "data" / "recorded" / profile
+    directory = run_directory(profile) if source == "runs" else recorded
+    return directory / "training" / f"{model}_{seed}"
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -77,7 +175,12 @@ def _advice(path: Path, profile: str, source: str) -> str:
 
 
 def levels(outputs: pd.DataFrame, scale: float) -> np.ndarray:
-    """Eq. 3 of a table of outputs: int64 array (N, 5) of levels 0..5."""
+    """The levels of a table of outputs: int64 array (N, 5), 0..5.
+
+    Eq. 3 of the outputs, unless the table has levels of its own.
+    """
+    if LEVEL_NAMES[0] in outputs:
+        return outputs[list(LEVEL_NAMES)].to_numpy().astype(np.int64)
     return to_intensity(
         torch.tensor(outputs[list(OUTPUT_NAMES)].to_numpy()), scale
     ).numpy()
@@ -100,6 +203,58 @@ def epoch_scores(outputs: pd.DataFrame, scale: float) -> pd.DataFrame:
         scores[epoch] = [*per_au, per_au.mean()]
     table = pd.DataFrame.from_dict(scores, orient="index", columns=COLUMNS)
     return table.rename_axis("epoch")
+
+
+def epoch_sums(outputs: pd.DataFrame, scale: float) -> np.ndarray:
+    """`aulib.bootstrap.subject_sums` of each epoch: float64 array (E, S, Q, 6).
+
+    All that ICC(3,1) needs, of any people, at any epoch.
+    """
+    sums = []
+    for _, rows in outputs.groupby("epoch"):
+        truth, people = rows[list(AU_NAMES)].to_numpy(), rows["subject"].astype(str)
+        sums.append(subject_sums(truth, levels(rows, scale), people.to_numpy()))
+    return np.stack(sums)
+
+
+def further_scores(
+    intensities: np.ndarray, predictions: np.ndarray, values: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What ICC(3,1) of the levels does not say, AU by AU.
+
+    Args:
+        intensities: int array (N, Q), the coders' levels 0..5, or `UNKNOWN`, which is
+            left out for its AU alone.
+        predictions: int array (N, Q), the estimated levels 0..5.
+        values: float array (N, Q), the estimates before rounding, in levels.
+
+    Returns:
+        Float arrays (Q,): "ICC(3,1)", "ICC(3,1), unrounded", "Pearson's r", "MAE" (mean
+        absolute error, in levels), "within one level" (share of the frames), and
+        "recall 0" … "recall 5" (share of the frames of that level that are given it;
+        NaN where there is none).
+    """
+    scores = {
+        "ICC(3,1)": icc_per_au(intensities, predictions),
+        "ICC(3,1), unrounded": icc_per_au(intensities, values),
+    }
+    columns = []
+    for truth, estimate in zip(intensities.T, predictions.T, strict=True):
+        known = truth != UNKNOWN
+        truth, estimate = truth[known], estimate[known]
+        error = np.abs(truth - estimate)
+        constant = len(set(truth)) < 2 or len(set(estimate)) < 2
+        column = {
+            "Pearson's r": 0.0 if constant else np.corrcoef(truth, estimate)[0, 1],
+            "MAE": error.mean(),
+            "within one level": (error <= 1).mean(),
+        }
+        for level in range(6):
+            right = estimate[truth == level] == level
+            column[f"recall {level}"] = right.mean() if len(right) else np.nan
+        columns.append(column)
+    table = pd.DataFrame(columns)
+    return scores | {name: table[name].to_numpy() for name in table}
 
 
 def best_epoch(scores: pd.DataFrame) -> int:

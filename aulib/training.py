@@ -17,8 +17,7 @@ Draws and crops are functions of (seed, epoch, position in the epoch) and dropou
 generator is set anew from (seed, epoch, process), so a run that was killed goes on from
 its last finished epoch and ends with the numbers that it would have had.
 
-    python -m aulib.training PROFILE MODEL SEED
-    accelerate launch --multi_gpu --num_processes 4 -m aulib.training PROFILE MODEL SEED
+    python -m aulib.training PROFILE MODEL SEED [--processes 4] [--grid GRID]
 
 is a run without a notebook; notebook 03 then reads what it has left.
 """
@@ -27,7 +26,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,46 +36,67 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 from torch import nn
-from torch.nn.functional import smooth_l1_loss
 from torchvision.models.vgg import VGG
 from tqdm import tqdm
 
-from aulib import AU_NAMES, OUTPUT_NAMES, UNKNOWN
+from aulib import AU_NAMES
 from aulib.batches import Share, copy_to_gpu, images, shares
-from aulib.checkpoint import begin, difference, finish, write_epoch
+from aulib.checkpoint import begin, difference, finish, sources, write_epoch
+from aulib.compared import build_method
+from aulib.compared.joint import joint_weights
+from aulib.compared.structured import iterative_batches
 from aulib.faces import CropStore, central_corners, random_corners
-from aulib.icc import icc_per_au
-from aulib.inference import to_intensity
-from aulib.loss import scaled_smooth_l1
-from aulib.machine import open_accelerator, prepare, too_many_frames, where_it_runs
-from aulib.model import build_model, features
+from aulib.files import digest, only_one
+from aulib.machine import (
+    in_processes,
+    open_accelerator,
+    out_of_memory,
+    prepare,
+    too_many_frames,
+    where_it_runs,
+)
+from aulib.method import output_table, scores
+from aulib.model import features
 from aulib.sampler import MultinomialSampler, sampling_weights
 from aulib.story import Story
 
 EVALUATION_BATCH = 256  # frames; the first maps of VGG16 take 3 GB at 224 pixels
+WEIGHTS = {"multinomial": sampling_weights, "joint": joint_weights}
 LOOK = 50  # batches from one look at the losses to the next: a GPU has to wait for each
 
 
 def draw_epoch(
-    intensities: np.ndarray, sampler: str, seed: int, epoch: int
+    intensities: np.ndarray,
+    sampler: str,
+    seed: int,
+    epoch: int,
+    subjects: np.ndarray | None = None,
+    batch_size: int | None = None,
 ) -> np.ndarray:
     """The training frames of one epoch, in order.
 
     Args:
         intensities: int array (M, Q), the levels 0..5 of the training frames.
-        sampler: "multinomial" (Eq. 1 and 2) or "shuffle" (every frame once).
+        sampler: "multinomial" (Eq. 1 and 2), "shuffle" (every frame once), "joint"
+            (`aulib.compared.joint.joint_weights`) or "iterative"
+            (`aulib.compared.structured.iterative_batches`).
         seed, epoch: the draw is a function of the two.
+        subjects: array (M,), whose frames they are; batch_size: frames of a batch.
+            For "iterative" alone.
 
     Returns:
-        int64 array (M,) of positions 0..M-1.
+        int64 array of positions 0..M-1: M of them, of "iterative" three for each.
     """
-    if sampler == "multinomial":
-        multinomial = MultinomialSampler(sampling_weights(intensities), seed=seed)
+    if sampler in WEIGHTS:
+        multinomial = MultinomialSampler(WEIGHTS[sampler](intensities), seed=seed)
         multinomial.set_epoch(epoch)
         return multinomial.draws().numpy()
     if sampler == "shuffle":
         return np.random.default_rng([seed, epoch]).permutation(len(intensities))
-    raise ValueError(f"sampler {sampler!r} is unknown: 'multinomial' or 'shuffle'")
+    if sampler == "iterative":
+        return iterative_batches(intensities, subjects, batch_size, seed, epoch)
+    known = ", ".join([*WEIGHTS, "shuffle", "iterative"])
+    raise ValueError(f"sampler {sampler!r} is unknown: choose one of {known}")
 
 
 def learning_rate_at(epoch: int, start: float, step: int) -> float:
@@ -99,7 +119,7 @@ def train_epoch(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     parts: Iterable[Part],
-    loss_function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    loss_function: Callable[..., torch.Tensor],
 ) -> float:
     """One epoch of gradient steps; the mean loss over the frames of all processes.
 
@@ -108,7 +128,8 @@ def train_epoch(
         network: what is trained.
         optimizer: of its weights.
         parts: this process's share of the epoch.
-        loss_function: outputs and targets → their mean loss.
+        loss_function: outputs, targets and the batch's number from 0 → their mean
+            loss.
 
     Raises:
         FloatingPointError: the loss of a batch is NaN or infinite.
@@ -121,8 +142,8 @@ def train_epoch(
         alone = nullcontext() if share.last else accelerator.no_sync(network)
         with alone:  # gradients meet those of the other processes once a step
             outputs = network(part.images)
-            loss = share.weight * loss_function(outputs, part.targets)
-            accelerator.backward(loss)
+            loss = share.weight * loss_function(outputs, part.targets, batch)
+            loss.backward()
         seen.append((batch, share.frames, loss.detach()))
         if share.last:
             optimizer.step()
@@ -189,8 +210,9 @@ def feature_batches(
     total = -(-len(rows) // EVALUATION_BATCH)
     batches = _central_images(store, rows, device)
     for batch in tqdm(batches, "features", total, leave=False):
-        with torch.inference_mode():
-            yield features(network, batch).cpu().numpy()
+        with torch.inference_mode():  # over before the caller's own code goes on
+            values = features(network, batch).cpu().numpy()
+        yield values
 
 
 def _central_images(store, rows, device, packed=None) -> Iterator[torch.Tensor]:
@@ -204,7 +226,7 @@ def train(
     store: CropStore,
     directory: Path,
     *,
-    model: str,
+    method: str,
     seed: int,
     epochs: int,
     batch_size: int,
@@ -223,14 +245,14 @@ def train(
 
     Uses the GPU when there is one, and all processes that call it together. A finished
     run with the same parameters on the same crops is read, not trained again; one with
-    others is replaced.
+    others is put aside.
 
     Args:
         store: crops of the training and the evaluation frames.
         directory: of the run, as in this module's docstring.
-        model, weights, width: as in `aulib.model.build_model`.
+        method, weights, width, scale: as in `aulib.compared.build_method`.
         seed: of the network's start, the draws, the crops and the dropout.
-        epochs: how many times as many frames as there are in training are drawn.
+        epochs: how many times `sampler` draws.
         batch_size: frames a gradient step, over all processes; the last batch of an
             epoch may be smaller.
         accumulation: in how many parts a process's frames of a step go through the
@@ -238,7 +260,6 @@ def train(
         learning_rate: of the first epoch; divided by 10 after every
             `learning_rate_step` epochs.
         momentum, weight_decay: of the gradient descent, on all weights and biases.
-        scale: of Eq. 3 and 4; 2 is the paper's, 1 its baseline's.
         sampler: as in `draw_epoch`.
         after_epoch: called in the first process with the metrics so far, after each
             epoch.
@@ -249,25 +270,24 @@ def train(
 
     Raises:
         FloatingPointError: the loss is not finite.
-        ValueError: there are no frames to train on or none to evaluate; or what an
-            earlier call has left can't be used.
+        ValueError: there are no frames to train on or none to evaluate; what an
+            earlier call has left can't be used; or another call is at work.
         OSError: an epoch can't be written.
         torch.OutOfMemoryError: the GPU is too small for a part of a batch.
     """
-    accelerator = open_accelerator()
+    accelerator, directory = open_accelerator(), Path(directory)
     parameters = {
-        "model": model,
+        "method": method,
         "seed": seed,
         "epochs": epochs,
         "batch_size": batch_size,
-        "accumulation": accumulation,
         "learning_rate": learning_rate,
         "learning_rate_step": learning_rate_step,
         "momentum": momentum,
         "weight_decay": weight_decay,
         "scale": scale,
         "sampler": sampler,
-        "weights": weights if weights is None else str(Path(weights).name),
+        "weights": _named(weights),
         "width": width,
         "crop_size": store.crop_size,
         "data": store.fingerprint,
@@ -276,107 +296,149 @@ def train(
         if other != parameters:
             what = difference(other, parameters)
             raise ValueError(f"the processes were not called alike: {what}")
-    intensities = store.index[list(AU_NAMES)].to_numpy().astype(np.int64)
-    training_rows = np.flatnonzero(store.index["split"] == "train")
-    evaluation_rows = np.flatnonzero(store.index["split"] == "evaluation")
+    if method == "structured" and accelerator.num_processes > 1:
+        raise ValueError(
+            "method 'structured' moves a part of its weights in each step, which "
+            "several processes can't share: train it in one"
+        )
+    training_rows, evaluation_rows = (
+        np.flatnonzero(store.index["split"] == split)
+        for split in ("train", "evaluation")
+    )
     if not len(training_rows) or not len(evaluation_rows):
         raise ValueError(
             f"{len(training_rows)} training and {len(evaluation_rows)} evaluation "
             "frames: both are needed, look at the waterfall of notebook 01"
         )
+    intensities = store.index[list(AU_NAMES)].to_numpy().astype(np.int64)
+    subjects = store.index["subject"].to_numpy()[training_rows]
+
+    def draw(epoch: int) -> np.ndarray:
+        known = intensities[training_rows]
+        return draw_epoch(known, sampler, seed, epoch, subjects, batch_size)
 
     # the first process alone reads and writes the directory
-    main, directory = accelerator.is_main_process, Path(directory)
-    story = Story(directory, f"{model} {seed}") if main else None
-    start = [begin(directory, parameters, story.say) if main else None]
-    start = broadcast_object_list(start)[0]
-    if start.finished:
-        return start.metrics
-    torch.manual_seed(seed)
-    with accelerator.local_main_process_first():  # one of them fetches the weights
-        network = build_model(model, weights=weights, width=width)
-    network = network.to(accelerator.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=learning_rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        fused=True,
-    )
-    here, ran_on, metrics = where_it_runs(accelerator), [], []
-    if start.checkpoint:
-        network.load_state_dict(start.checkpoint["network"])
-        optimizer.load_state_dict(start.checkpoint["optimizer"])
-        ran_on, metrics = start.checkpoint["ran_on"], start.checkpoint["metrics"]
-    del start  # a gigabyte at full width
-    if main and ran_on and ran_on[-1] != here:
-        change = difference(ran_on[-1], here).replace(" not ", " then, now ")
-        story.say(f"{model} {seed}: {change}; the last digits will depend on it")
-    if not ran_on or ran_on[-1] != here:
-        ran_on = [*ran_on, here]
-    prepared = prepare(accelerator, network)
-    packed = copy_to_gpu(store, accelerator.device)
-    if main:
-        story.open(epochs, len(training_rows), metrics)
-
-    rank, ranks = accelerator.process_index, accelerator.num_processes
-    for epoch in range(len(metrics) + 1, epochs + 1):
-        rate = learning_rate_at(epoch, learning_rate, learning_rate_step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        dropout = np.random.default_rng([seed, epoch, 2, rank]).integers(2**62)
-        torch.manual_seed(int(dropout))
-        drawn = draw_epoch(intensities[training_rows], sampler, seed, epoch)
-        rows = training_rows[drawn]
-        offsets = np.random.default_rng([seed, epoch, 1]).random((len(rows), 2))
-        corners = random_corners(store, rows, store.crop_size, offsets)
-        mine = list(shares(len(rows), batch_size, accumulation, rank, ranks))
-        places = [share.positions for share in mine]
-        crops = images(store, rows, corners, places, accelerator.device, packed)
-        targets = torch.from_numpy(intensities[rows]).to(accelerator.device)
-        began = time.perf_counter()
-        try:
-            train_loss = train_epoch(
-                accelerator,
-                prepared,
-                optimizer,
-                _parts(crops, targets, mine, story.bar.update if main else None),
-                lambda outputs, targets: scaled_smooth_l1(outputs, targets, scale),
-            )
-        except FloatingPointError as error:
-            raise FloatingPointError(
-                f"{model} {seed}, epoch {epoch}, {error}"
-            ) from None
-        except torch.OutOfMemoryError:
-            train_loss = None  # what the failed step holds is freed with this block
-        if train_loss is None:
-            frames = max(place.stop - place.start for place in places)
-            raise torch.OutOfMemoryError(
-                too_many_frames(accelerator, prepared, store.crop_size, frames)
-            )
-        trained = time.perf_counter()
-        outputs = predict(accelerator, prepared, store, evaluation_rows, packed)
+    main, title = accelerator.is_main_process, directory.name
+    story = Story(directory, title) if main else None
+    with ExitStack() as stack:
         if main:
-            evaluated = time.perf_counter()
-            row = {"epoch": epoch, "learning_rate": rate, "train_loss": train_loss}
-            row |= _scores(outputs, intensities[evaluation_rows], scale)
-            metrics.append(row)
-            checkpoint = {
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "parameters": parameters,
+            stack.enter_context(only_one(directory))
+        start = [begin(directory, parameters, story.say) if main else None]
+        start = broadcast_object_list(start)[0]
+        if start.metrics is not None:
+            return start.metrics
+        torch.manual_seed(seed)
+        starting_weights = None if start.checkpoint else weights
+        with accelerator.local_main_process_first():  # one of them fetches the weights
+            trained = build_method(method, starting_weights, width, scale)
+        network = trained.network
+        network = network.to(accelerator.device, memory_format=torch.channels_last)
+        optimizer = torch.optim.SGD(
+            network.parameters(),
+            lr=learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            fused=True,
+        )
+        for weight in network.parameters():  # some may have no gradient at first
+            optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        here = where_it_runs(accelerator) | {"accumulation": accumulation}
+        ran_on, metrics, seconds = [], [], []
+        if start.checkpoint:
+            network.load_state_dict(start.checkpoint["network"])
+            optimizer.load_state_dict(start.checkpoint["optimizer"])
+            ran_on, metrics = start.checkpoint["ran_on"], start.checkpoint["metrics"]
+            seconds = start.checkpoint["seconds"]
+        del start  # a gigabyte at full width
+        if main and ran_on and ran_on[-1] != here:
+            change = difference(ran_on[-1], here).replace(" not ", " then, now ")
+            story.say(f"{title}: {change}; the last digits will depend on it")
+        if not ran_on or ran_on[-1] != here:
+            ran_on = [*ran_on, here]
+        prepared = prepare(accelerator, network, store.crop_size)
+        packed = copy_to_gpu(store, accelerator.device)
+        if main:
+            story.open(epochs, len(draw(1)), metrics)
+            stack.callback(story.close)
+
+        rank, ranks = accelerator.process_index, accelerator.num_processes
+        for epoch in range(len(metrics) + 1, epochs + 1):
+            rate = learning_rate_at(epoch, learning_rate, learning_rate_step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            dropout = np.random.default_rng([seed, epoch, 2, rank]).integers(2**62)
+            torch.manual_seed(int(dropout))
+            rows = training_rows[draw(epoch)]
+            offsets = np.random.default_rng([seed, epoch, 1]).random((len(rows), 2))
+            corners = random_corners(store, rows, store.crop_size, offsets)
+            mine = list(shares(len(rows), batch_size, accumulation, rank, ranks))
+            places = [share.positions for share in mine]
+            crops = images(store, rows, corners, places, accelerator.device, packed)
+            targets = torch.from_numpy(intensities[rows]).to(accelerator.device)
+            update = story.bar.update if main else None
+            began, full = time.perf_counter(), False
+            try:
+                train_loss = train_epoch(
+                    accelerator,
+                    prepared,
+                    optimizer,
+                    _parts(crops, targets, mine, update),
+                    trained.loss,
+                )
+                now = time.perf_counter()
+                outputs = predict(accelerator, prepared, store, evaluation_rows, packed)
+            except FloatingPointError as error:
+                raise FloatingPointError(f"{title}, epoch {epoch}, {error}") from None
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                full = True  # what the failed step holds is freed with this block
+            if full:
+                most = max(place.stop - place.start for place in places)
+                raise torch.OutOfMemoryError(
+                    too_many_frames(accelerator, prepared, store.crop_size, most)
+                )
+            if main:
+                evaluated = time.perf_counter()
+                seconds.append(round(evaluated - began, 2))
+                answer = trained.answer(torch.from_numpy(outputs))
+                truth = torch.from_numpy(intensities[evaluation_rows])
+                loss = trained.evaluation_loss(torch.from_numpy(outputs), truth)
+                row = {"epoch": epoch, "learning_rate": rate, "train_loss": train_loss}
+                row |= {"evaluation_loss": loss.item()} | scores(answer, truth)
+                metrics.append(row)
+                checkpoint = {
+                    "network": network.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "parameters": parameters,
+                    "ran_on": ran_on,
+                    "seconds": seconds,
+                }
+                table = output_table(store.index.iloc[evaluation_rows], epoch, answer)
+                write_epoch(directory, epoch, checkpoint, pd.DataFrame(metrics), table)
+                training = len(rows) / (now - began)
+                evaluation = len(evaluation_rows) / (evaluated - now)
+                story.epoch(row, training, evaluation)
+                after_epoch(pd.DataFrame(metrics))
+        if main:
+            facts = {
                 "ran_on": ran_on,
+                "sources": sources(),
+                "network_parameters": sum(p.numel() for p in network.parameters()),
             }
-            table = _output_table(store.index.iloc[evaluation_rows], epoch, outputs)
-            write_epoch(directory, epoch, checkpoint, pd.DataFrame(metrics), table)
-            training = len(rows) / (trained - began)
-            evaluation = len(evaluation_rows) / (evaluated - trained)
-            story.epoch(row, training, evaluation)
-            after_epoch(pd.DataFrame(metrics))
-    if main:
-        story.close()
-        finish(directory, parameters, pd.DataFrame(metrics), ran_on)
-    return broadcast_object_list([pd.DataFrame(metrics) if main else None])[0]
+            table = pd.DataFrame(metrics)
+            finish(directory, parameters, table, facts, float(np.median(seconds)))
+        return broadcast_object_list([pd.DataFrame(metrics) if main else None])[0]
+
+
+def _named(weights: str | Path | None) -> str | None:
+    """What stands for the starting weights among the parameters: name and content."""
+    if weights is None or weights == "imagenet":
+        return weights
+    path = Path(weights)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of weights")
+    return f"{path.name} {digest(path)[:16]}"
 
 
 def _parts(crops, targets, mine, update) -> Iterator[Part]:
@@ -386,47 +448,48 @@ def _parts(crops, targets, mine, update) -> Iterator[Part]:
             update(share.frames)
 
 
-def _scores(outputs: np.ndarray, truth: np.ndarray, scale: float) -> dict[str, float]:
-    """The columns of metrics.csv that come of an evaluation."""
-    known = torch.from_numpy(truth != UNKNOWN)  # what the coders could tell
-    targets = scale * torch.from_numpy(truth).float()
-    loss = smooth_l1_loss(torch.from_numpy(outputs)[known], targets[known])
-    scores = icc_per_au(truth, to_intensity(torch.from_numpy(outputs), scale))
-    per_au = dict(zip(AU_NAMES, scores.tolist(), strict=True))
-    return {"evaluation_loss": loss.item(), **per_au, "mean": float(scores.mean())}
-
-
-def _output_table(frames: pd.DataFrame, epoch: int, outputs: np.ndarray):
-    table = frames[["subject", "task", "frame", *AU_NAMES]].reset_index(drop=True)
-    table.insert(0, "epoch", np.int16(epoch))
-    table[list(OUTPUT_NAMES)] = outputs
-    return table
-
-
 def main() -> None:
+    from aulib.compared import hog
+    from aulib.grid import find_settings
     from aulib.notebook import load_profile, run_directory, training_settings
 
     parser = argparse.ArgumentParser(
         description="One training run; goes on where it was stopped."
     )
     parser.add_argument("profile", help="a name in notebooks/profiles")
-    parser.add_argument("model", help="of the profile's: baseline or proposed")
+    parser.add_argument("model", help="of the profile's, or of the grid's")
     parser.add_argument("seed", type=int)
+    parser.add_argument("--grid", help="a name in notebooks/grids")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="that train together, a GPU each"
+    )
     arguments = parser.parse_args()
+    if arguments.processes > 1:
+        known = arguments.profile, arguments.model, arguments.seed
+        try:
+            in_processes(*known, arguments.processes, arguments.grid)
+        except RuntimeError as error:
+            sys.exit(str(error))
+        return
     try:
         profile = load_profile(arguments.profile)
-        settings = training_settings(profile, arguments.model)
-        run = run_directory(arguments.profile)
-        torch.set_num_threads(profile["threads"])
-        train(
-            CropStore(run / "crops"),
-            run / "training" / f"{arguments.model}_{arguments.seed}",
-            model=arguments.model,
-            seed=arguments.seed,
-            **settings,
-        )
+        model = find_settings(profile, arguments.model, arguments.grid)
+    except ValueError as error:
+        sys.exit(str(error))
+    torch.set_num_threads(profile["threads"])
+    run, name = run_directory(arguments.profile), f"{arguments.model}_{arguments.seed}"
+    directory = run / "training" / name
+    try:
+        store = CropStore(run / "crops")
+        if model["method"] == "hog":
+            hog.train(store, directory, seed=arguments.seed)
+        else:
+            settings = training_settings(profile, model)
+            train(store, directory, seed=arguments.seed, **settings)
     except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{arguments.model} {arguments.seed}: {error}")
+        with suppress(OSError):  # the directory may be what can't be written
+            Story(directory, name).say(f"failed: {error}")
+        sys.exit(f"{name}: {error}")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
+import aulib.method
 import aulib.training
 from aulib import AU_NAMES
 from aulib.batches import copy_to_gpu, images, shares
@@ -99,7 +100,7 @@ class Bench:
         torch.manual_seed(0)
         network = build_model("proposed", width=profile["network_width"])
         network = network.to(self.device, memory_format=torch.channels_last)
-        self.network = prepare(self.accelerator, network)
+        self.network = prepare(self.accelerator, network, profile["crop_size"])
         self.layers = network
         self.optimizer = torch.optim.SGD(
             network.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, fused=True
@@ -132,7 +133,7 @@ class Bench:
                 self.network,
                 self.optimizer,
                 aulib.training._parts(crops, targets, mine, bar.update),
-                lambda outputs, targets: scaled_smooth_l1(outputs, targets, 2.0),
+                lambda outputs, targets, batch: scaled_smooth_l1(outputs, targets),
             )
 
     def step(self) -> None:
@@ -169,7 +170,9 @@ class Bench:
         ]
         hooks = [
             layer.register_forward_hook(
-                lambda layer, given, _: inputs.__setitem__(layer, given[0].detach())
+                lambda layer, given, out: inputs.__setitem__(
+                    layer, (given[0].detach(), out.dtype == torch.bfloat16)
+                )
             )
             for layer in layers
         ]
@@ -178,12 +181,15 @@ class Bench:
         for hook in hooks:
             hook.remove()
         for layer in layers:
-            calls.append(_alone(layer, inputs[layer], backward, layer is not layers[0]))
+            calls.append(
+                _alone(layer, *inputs[layer], backward, layer is not layers[0])
+            )
         return calls
 
 
-def _alone(layer: nn.Module, given: torch.Tensor, backward: bool, inner: bool):
-    half = given.dtype == torch.bfloat16
+def _alone(
+    layer: nn.Module, given: torch.Tensor, half: bool, backward: bool, inner: bool
+):
     given = given.clone().requires_grad_(backward and inner)
 
     def call() -> None:
@@ -224,7 +230,7 @@ def peak_anonymous_mib(count: int) -> float:
 def train_for_memory(count: int) -> None:
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
-    aulib.training.build_model = lambda *arguments, **named: nn.Sequential(
+    aulib.method.build_model = lambda *arguments, **named: nn.Sequential(
         nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 5)
     )
     peak, ended = 0, threading.Event()
@@ -243,7 +249,7 @@ def train_for_memory(count: int) -> None:
         rates = dict(learning_rate=1e-4, learning_rate_step=1, momentum=0.9)
         rest = dict(weight_decay=0.0, scale=2.0, sampler="multinomial", weights=None)
         run = Path(folder) / "run"
-        aulib.training.train(store, run, model="proposed", **options, **rates, **rest)
+        aulib.training.train(store, run, method="proposed", **options, **rates, **rest)
         ended.set()
         watcher.join()
     print(peak / 1024)

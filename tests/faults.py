@@ -17,11 +17,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+import aulib.method
 import aulib.training
 from aulib.faces import CropStore
 
 OPTIONS = dict(
-    model="proposed",
+    method="proposed",
     seed=7,
     epochs=4,
     batch_size=5,
@@ -36,6 +37,7 @@ OPTIONS = dict(
     width=0.125,
 )
 WATCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
+HOW = {"os.remove": 1, "os.rmdir": 1}  # which argument is the directory of a bare name
 RESULTS = ("outputs.parquet", "metrics.csv", "best.pt", "parameters.json")
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -54,27 +56,44 @@ def small_network(name, num_aus=5, weights=None, width=1.0) -> nn.Module:
 
 
 class Boundaries:
-    """An audit hook that counts the run's writes and acts at one of them."""
+    """An audit hook that counts the run's writes and acts at one of them.
+
+    "torn" is a machine that loses its power: of every file that has been opened since
+    and was not brought to the disk by fsync, a half is left.
+    """
 
     def __init__(self, run: Path, at: int, action: str) -> None:
         self.run, self.at, self.action = str(run), at, action
-        self.count, self.open = 0, None
+        self.count, self.fresh = 0, set()
+        if action == "torn":
+            fsync = os.fsync
+
+            def kept(descriptor):
+                fsync(descriptor)
+                self.fresh.discard(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+            os.fsync = kept
 
     def __call__(self, event: str, arguments: tuple) -> None:
         if event not in WATCHED or not isinstance(arguments[0], (str, Path)):
             return
         path = str(arguments[0])
-        if not path.startswith(self.run) or "/events" in path or "log.txt" in path:
+        if event in HOW and not path.startswith("/"):  # within shutil.rmtree
+            path = f"{os.readlink(f'/proc/self/fd/{arguments[HOW[event]]}')}/{path}"
+        inside = path.startswith(f"{self.run}/") or path == self.run
+        if not inside or "/events" in path or "log.txt" in path:
             return
         self.count += 1
         if self.count == self.at:
             self.act()
         if event == "open" and "w" in str(arguments[1]):
-            self.open = path
+            self.fresh.add(path)
 
     def act(self) -> None:
-        if self.action == "torn" and self.open and os.path.exists(self.open):
-            os.truncate(self.open, os.path.getsize(self.open) // 2)
+        if self.action == "torn":
+            for path in self.fresh:
+                if os.path.exists(path):
+                    os.truncate(path, os.path.getsize(path) // 2)
         if self.action in ("kill", "torn"):
             os.kill(os.getpid(), signal.SIGKILL)
         code = {"full": errno.ENOSPC, "forbidden": errno.EACCES}[self.action]
@@ -87,7 +106,7 @@ def target(store: Path, run: Path, at: int, action: str, options: dict, pipe) ->
     os.environ["TQDM_DISABLE"] = "1"
     sys.stderr = open(os.devnull, "w")
     if options.pop("small", True):
-        aulib.training.build_model = small_network
+        aulib.method.build_model = small_network
     if limit := options.pop("largest_file", None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     hook = Boundaries(run, at, action)

@@ -1,9 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aulib.bootstrap import (
+    choosing_adds,
     icc_from_sums,
     icc_resampled,
     interval,
@@ -100,3 +103,33 @@ def test_intervals_cover_what_they_say_with_a_hundred_people():
 def test_intervals_of_twenty_people_are_too_narrow():
     """What the module's docstring and notebook 04 say of the evaluation half."""
     assert 0.85 <= coverage(20, 500, 1) <= 0.945
+
+
+def test_choosing_among_equal_epochs_adds_nothing():
+    sums = np.stack([subject_sums(*made_up(3))] * 4)
+    assert (choosing_adds(sums, 20, 0) == 0).all()
+
+
+def test_choosing_by_brute_force():
+    truth, estimate, subjects = made_up(0, people=4)
+    generator = np.random.default_rng(1)
+    noise = generator.integers(-1, 2, (5, *truth.shape))
+    epochs = [np.clip(estimate + part, 0, 5) for part in noise]
+    sums = np.stack([subject_sums(truth, epoch, subjects) for epoch in epochs])
+    found = choosing_adds(sums, 300, seed=0)
+    names, expected = np.unique(subjects), set()
+    for first in itertools.combinations(names, 2):
+        half = np.isin(subjects, first)
+        scores = [
+            [icc_per_au(truth[rows], epoch[rows]).mean() for epoch in epochs]
+            for rows in (half, ~half)
+        ]
+        gains = [
+            max(own) - own[int(np.argmax(other))]
+            for own, other in (scores, scores[::-1])
+        ]
+        expected.add(round(np.mean(gains), 12))
+    assert set(found.round(12)) == expected  # all six partings have come up
+    assert found.min() >= 0
+    with pytest.raises(ValueError, match="1 people"):
+        choosing_adds(sums[:, :1], 3, 0)

@@ -193,8 +193,9 @@ def test_the_tiny_profile_killed_at_random_moments(tmp_path):
         command = [sys.executable, "-m", *command, *arguments]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     crops = run_directory("tiny") / "crops"
-    options = training_settings(load_profile("tiny"), "proposed")
-    options |= {"model": "proposed", "seed": 42, "small": False}
+    profile = load_profile("tiny")
+    options = training_settings(profile, profile["models"]["proposed"])
+    options |= {"seed": 42, "small": False}
     started = time.monotonic()
     assert isinstance(attempt(crops, tmp_path / "undisturbed", **options), int)
     seconds = time.monotonic() - started

@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 
-from aulib import AU_NAMES
+from aulib import AU_NAMES, results
 from aulib.notebook import ROOT, run_directory
 
 RUN = run_directory("tiny")
@@ -37,8 +38,6 @@ def planned(*arguments: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def graph():
-    import shutil
-
     shutil.rmtree(RUN, ignore_errors=True)
     before = subprocess.check_output(["git", "status", "--porcelain"], cwd=ROOT)
     snakemake()
@@ -98,19 +97,11 @@ def test_only_what_follows_from_a_change_runs_again(graph):
     notebook.unlink()
     assert planned() == {"all", "training", "table_2", "figures", "total"}
     notebook.write_bytes(kept)
-
-    outputs = RUN / "training" / "proposed_42" / "outputs.parquet"
-    kept = outputs.read_bytes()
-    table = pd.read_parquet(outputs)
-    table.loc[0, "output_AU06"] += 1
-    table.to_parquet(outputs)
-    assert planned() == {"all", "table_2", "figures", "total"}
-    outputs.write_bytes(kept)  # the content counts, not the time
-    assert "Nothing to be done" in snakemake("-n")
+    assert "Nothing to be done" in snakemake("-n")  # the content counts, not the time
 
 
 def test_a_finished_training_is_read_when_its_notebook_runs_again(graph):
-    """Snakemake removes what a rule makes before it runs again, but for this file."""
+    """Snakemake removes what a rule makes before it runs again, and a run is not."""
     run = RUN / "training" / "proposed_42"
     notebook = RUN / "notebooks" / "03_training_proposed_42.ipynb"
     kept, log = notebook.read_bytes(), (run / "log.txt").read_text()
@@ -120,6 +111,63 @@ def test_a_finished_training_is_read_when_its_notebook_runs_again(graph):
     assert (run / "log.txt").read_text() == log  # nothing was trained
     assert (run / "outputs.parquet").read_bytes() == outputs
     assert notebook.read_bytes() == kept
+
+
+def test_a_training_that_fails_keeps_what_was_there(graph):
+    """A job that fails must not leave old outputs beside new ones, nor remove any."""
+    run = RUN / "training" / "proposed_42"
+    kept = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    notebook = RUN / "notebooks" / "03_training_proposed_42.ipynb"
+    before = notebook.read_bytes()
+    notebook.unlink()
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock"]
+    blocked = {**os.environ, "TQDM_DISABLE": "1", "MPLBACKEND": "nonsense"}
+    answer = subprocess.run(
+        [*command, "--config", "profile=tiny", "--", str(notebook.relative_to(ROOT))],
+        cwd=ROOT,
+        capture_output=True,
+        env=blocked,
+    )
+    assert answer.returncode != 0 and not notebook.exists()
+    assert {path: path.read_bytes() for path in kept} == kept
+    notebook.write_bytes(before)
+    assert "Nothing to be done" in snakemake("-n")
+
+
+def test_a_grid_goes_on_where_it_was_stopped_and_tells_what_failed(graph):
+    """Of three runs one fails whatever is tried; then it is mended."""
+    blocked = RUN / "training" / "x2-joint_47"
+    blocked.write_text("a file where a directory should be")
+    command = ["--keep-going", "--config", "profile=tiny", "grid=tiny"]
+    answer = grid_call(*command)
+    assert answer.returncode != 0
+    done = sorted(path.name for path in RUN.glob("grid/*.done"))
+    assert done == ["hog_47.done", "x1-joint_47.done"]
+    assert answer.stderr.count("Error in rule grid_run") == 2  # it was tried twice
+    assert list(results.read_grid("tiny", "runs", "tiny")[1]) == [("x2-joint", 47)]
+
+    blocked.unlink()
+    log = RUN / "training" / "x1-joint_47" / "log.txt"
+    before = log.read_text()
+    planned = grid_call("-n", "--quiet", "host", *command).stdout
+    assert re.search(r"^grid_run +1$", planned, re.M), planned
+    answer = grid_call(*command)
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    assert not results.read_grid("tiny", "runs", "tiny")[1]
+    assert log.read_text() == before  # read, not trained
+    answer = grid_call("-n", *command)
+    assert "Nothing to be done" in answer.stdout + answer.stderr
+
+
+def grid_call(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock"]
+    return subprocess.run(
+        [*command, *arguments, "--", "grid"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TQDM_DISABLE": "1"},
+    )
 
 
 def test_the_profile_at_the_papers_scale_is_planned_whole():

@@ -142,9 +142,12 @@ def test_a_wrong_key_is_refused(tmp_path, monkeypatch, change, message):
 
 def test_training_settings_find_weights_from_the_checkout():
     profile = load_profile("standin")
-    weights = training_settings(profile, "proposed")["weights"]
+    proposed = profile["models"]["proposed"]
+    weights = training_settings(profile, proposed)["weights"]
     assert weights == ROOT / profile["models"]["proposed"]["weights"]
-    assert training_settings(load_profile("bp4d"), "proposed")["weights"] == "imagenet"
+    profile = load_profile("bp4d")
+    proposed = profile["models"]["proposed"]
+    assert training_settings(profile, proposed)["weights"] == "imagenet"
 
 
 def test_figures_are_the_same_bytes_each_time(tmp_path):

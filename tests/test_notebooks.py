@@ -26,7 +26,7 @@ def text_of(output: dict) -> str:
     return "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
 
 
-def test_there_are_five_notebooks_and_one_before_them():
+def test_the_notebooks_are_these():
     assert [path.stem for path in NOTEBOOKS] == [
         "00_stand_in",
         "01_data_cleaning",

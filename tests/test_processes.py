@@ -1,24 +1,29 @@
 """Two processes that talk over gloo against one, and what a small GPU is told."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from accelerate import notebook_launcher
+from accelerate.utils import patch_environment
 from faults import OPTIONS, PROCESSES, RESULTS, Boundaries, small_network
 from torch import nn
 
+import aulib.method
 import aulib.training
 from aulib import AU_NAMES, OUTPUT_NAMES
 from aulib.batches import shares
 from aulib.faces import CropStore
-from aulib.machine import Bfloat16, in_processes, open_accelerator, too_many_frames
+from aulib.machine import Bfloat16, open_accelerator, too_many_frames
 from aulib.model import build_model, features
 from aulib.notebook import ROOT, run_directory
 from aulib.training import Part, predict, train, train_epoch
@@ -30,6 +35,10 @@ def without_dropout(*arguments, **named) -> nn.Module:
     network = small_network(*arguments, **named)
     network[3] = nn.Identity()
     return network
+
+
+def smooth_l1(outputs, targets, batch):
+    return nn.functional.smooth_l1_loss(outputs, targets)
 
 
 def float64_epoch(folder: Path, accumulation: int) -> None:
@@ -48,8 +57,7 @@ def float64_epoch(folder: Path, accumulation: int) -> None:
             Part(inputs[share.positions], targets[share.positions], share)
             for share in shares(FRAMES, BATCH, accumulation, rank, ranks)
         )
-        function = nn.functional.smooth_l1_loss
-        loss = train_epoch(accelerator, prepared, optimizer, parts, function)
+        loss = train_epoch(accelerator, prepared, optimizer, parts, smooth_l1)
     torch.save(
         (network.state_dict(), loss), folder / f"{ranks}_{accumulation}_{rank}.pt"
     )
@@ -59,7 +67,7 @@ def training(crops: Path, run: Path, at: int = 0) -> None:
     """`train` without dropout; the first process dies at its `at`-th write."""
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
-    aulib.training.build_model = without_dropout
+    aulib.method.build_model = without_dropout
     store = CropStore(crops)
     if at and os.environ.get("RANK", "0") == "0":
         sys.addaudithook(Boundaries(run, at, "kill"))
@@ -69,10 +77,21 @@ def training(crops: Path, run: Path, at: int = 0) -> None:
 
 
 def launch(function, arguments: tuple, processes: int, pipe) -> None:
-    from functools import partial
-
+    """In a fresh process, whose forks can't hang."""
+    threads = torch.get_num_threads()  # Accelerate would make it 1
+    quiet = redirect_stdout(io.StringIO())  # it calls processors CUDA devices
     try:
-        in_processes(partial(function, *arguments), processes)
+        if processes == 1:
+            function(*arguments)
+        else:
+            with quiet, patch_environment(omp_num_threads=threads):
+                notebook_launcher(
+                    function,
+                    arguments,
+                    num_processes=processes,
+                    rdzv_backend="c10d",
+                    rdzv_endpoint="localhost:0",  # a free port
+                )
     except Exception as error:
         pipe.send(repr(error))
     else:
@@ -129,13 +148,62 @@ def test_all_processes_have_the_metrics(runs):
     assert first.read_bytes() == (runs / "by_2" / "metrics.csv").read_bytes()
 
 
-def test_two_processes_that_die_go_on_to_the_same_bytes(runs, store, tmp_path):
-    run = tmp_path / "run"
-    assert "ChildFailedError" in run_in(2, training, store.directory, run, 40)
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_that_die_go_on_to_the_same_bytes(runs, store, tmp_path, processes):
+    """From three on the order counts in which gradients are added up."""
+    whole, run = runs / f"by_{processes}", tmp_path / "run"
+    if processes == 3:
+        assert run_in(3, training, store.directory, whole) == ""
+    died = run_in(processes, training, store.directory, run, 40)
+    assert "ChildFailedError" in died
     assert 0 < len(list((run / "epochs").glob("000?"))) < OPTIONS["epochs"]
-    assert run_in(2, training, store.directory, run) == ""
+    assert run_in(processes, training, store.directory, run) == ""
     for name in RESULTS:
-        assert (run / name).read_bytes() == (runs / "by_2" / name).read_bytes()
+        assert (run / name).read_bytes() == (whole / name).read_bytes()
+
+
+def prediction(crops: Path, folder: Path) -> None:
+    """What each process is told of so many frames that some have none of their own."""
+    accelerator, store = open_accelerator(), CropStore(crops)
+    torch.manual_seed(0)
+    network = without_dropout("")
+    for count in (1, 5, 15):
+        outputs = predict(accelerator, network, store, np.arange(48)[::3][:count])
+        rank, ranks = accelerator.process_index, accelerator.num_processes
+        np.save(folder / f"{count}_{ranks}_{rank}.npy", outputs)
+
+
+def test_each_process_predicts_its_part_and_knows_all(store, tmp_path):
+    for processes in (1, 2, 3):
+        assert run_in(processes, prediction, store.directory, tmp_path) == ""
+    for count in (1, 5, 15):
+        expected = np.load(tmp_path / f"{count}_1_0.npy")
+        assert expected.shape == (count, 5)
+        for name in ("2_0", "2_1", "3_0", "3_1", "3_2"):
+            found = np.load(tmp_path / f"{count}_{name}.npy")
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def too_large(crops: Path, run: Path) -> None:
+    """`train` where a share of a batch does not fit into memory."""
+    aulib.method.build_model = lambda *arguments, **named: Gluttonous(2)
+    train(CropStore(crops), run, **{**OPTIONS, "batch_size": 16})
+
+
+def test_out_of_memory_is_told_by_several_processes_too(store, tmp_path):
+    answer = run_in(2, told, too_large, store.directory, tmp_path)
+    assert answer == ""
+    for rank in (0, 1):
+        said = (tmp_path / f"told_{rank}").read_text()
+        assert "8 frames of 32 x 32" in said and "`accumulation`" in said
+
+
+def told(function, crops: Path, folder: Path) -> None:
+    """What the function's error says goes to a file of the process."""
+    with pytest.raises(torch.OutOfMemoryError) as error:
+        function(crops, folder / "run")
+    rank = os.environ["RANK"]
+    (folder / f"told_{rank}").write_text(str(error.value))
 
 
 class Gluttonous(nn.Module):
@@ -152,7 +220,7 @@ class Gluttonous(nn.Module):
 
 
 def test_out_of_memory_says_what_would_fit(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(aulib.training, "build_model", lambda *a, **k: Gluttonous(3))
+    monkeypatch.setattr(aulib.method, "build_model", lambda *a, **k: Gluttonous(3))
     options = {**OPTIONS, "batch_size": 16}
     advice = r"16 frames of 32 x 32 .* 2 do: multiply `accumulation` .* by 8"
     with pytest.raises(torch.OutOfMemoryError, match=advice):
@@ -215,17 +283,17 @@ def shell(*arguments: str) -> None:
 
 @pytest.mark.stress
 @pytest.mark.xdist_group("tiny")  # who makes and reads runs/tiny
-def test_one_notebook_by_one_process_by_two_and_by_accelerate_launch(tiny, tmp_path):
+def test_one_run_by_a_notebook_alone_by_two_processes_and_from_a_shell(tiny, tmp_path):
     """Three runs of one seed; the first two executed notebooks, the third a shell's."""
     run = run_directory("tiny") / "training" / "proposed_47"
     arguments = ["-p", "profile", "tiny", "-p", "seed", "47", "-p", "processes"]
-    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     made = {}
-    for processes in ("1", "2", "launched"):
+    for processes in ("1", "2", "shell"):
         shutil.rmtree(run, ignore_errors=True)
         target = tmp_path / f"{processes}.ipynb"
-        if processes == "launched":
-            shell("-m", *launcher, "-m", "aulib.training", "tiny", "proposed", "47")
+        if processes == "shell":
+            arguments_of = ["tiny", "proposed", "47", "--processes", "2"]
+            shell("-m", "aulib.training", *arguments_of)
         else:
             notebook = ["aulib.notebook", "notebooks/03_training.ipynb", str(target)]
             shell("-m", *notebook, *arguments, processes)
@@ -234,7 +302,7 @@ def test_one_notebook_by_one_process_by_two_and_by_accelerate_launch(tiny, tmp_p
         assert record["ran_on"][0]["processes"] == (1 if processes == "1" else 2)
         made[processes] = pd.read_csv(run / "metrics.csv")
     shutil.rmtree(run)
-    pd.testing.assert_frame_equal(made["2"], made["launched"])  # the same bits
+    pd.testing.assert_frame_equal(made["2"], made["shell"])  # the same bits
     one, two = made["1"]["train_loss"], made["2"]["train_loss"]
     # other masks of dropout, and half as many frames of a step in each process
     np.testing.assert_allclose(one, two, rtol=0.2)

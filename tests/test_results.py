@@ -4,8 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aulib import AU_NAMES, notebook, results
-from aulib.training import OUTPUT_NAMES
+from aulib import (
+    AU_NAMES,
+    LEVEL_NAMES,
+    OUTPUT_NAMES,
+    bootstrap,
+    grid,
+    notebook,
+    results,
+)
+from aulib.icc import icc_per_au
 
 AGGREGATES = [
     "best epoch of the best run",
@@ -29,7 +37,23 @@ weight_decay: 0.0005
 seeds: [1, 2]
 threads: 1
 models:
-  baseline: {learning_rate: 0.01, scale: 1.0, sampler: shuffle, weights: null}
+  baseline:
+    method: baseline
+    learning_rate: 0.01
+    scale: 1.0
+    sampler: shuffle
+    weights: null
+"""
+GRID = """\
+profiles: [small]
+seeds: [1, 2]
+models: {}
+changes:
+  target:
+    x1: {scale: 1.0}
+    x2: {scale: 2.0}
+  rest:
+    same: {method: baseline, learning_rate: 0.01, sampler: shuffle, weights: null}
 """
 
 
@@ -66,6 +90,9 @@ def house(tmp_path, monkeypatch):
     profiles = tmp_path / "notebooks" / "profiles"
     profiles.mkdir(parents=True)
     (profiles / "small.yaml").write_text(PROFILE)
+    monkeypatch.setattr(grid, "ROOT", tmp_path)
+    (tmp_path / "notebooks" / "grids").mkdir()
+    (tmp_path / "notebooks" / "grids" / "small.yaml").write_text(GRID)
     return tmp_path
 
 
@@ -228,3 +255,93 @@ def test_the_papers_table():
     means = table[list(AU_NAMES)].mean(axis=1)
     # three rows round to the printed mean; the fourth has .506 and prints .510
     assert (means - table["mean"]).abs().round(4).tolist() == [0, 0.0002, 0, 0.004]
+
+
+# -- grids
+
+
+def write_grid(house) -> dict[tuple[str, int], pd.DataFrame]:
+    """Three of the grid's four runs have ended, the fourth has failed."""
+    runs = {}
+    for model, seed in [("baseline", 1), ("baseline", 2), ("x2-same", 1)]:
+        directory = house / "runs/small/training" / f"{model}_{seed}"
+        directory.mkdir(parents=True)
+        runs[model, seed] = outputs_of_a_run(seed, 2.0 if "x2" in model else 1.0)
+        runs[model, seed].to_parquet(directory / "outputs.parquet")
+        (directory / "provenance.json").write_text('{"seconds": 3}')
+    failed = house / "runs/small/training/x2-same_2"
+    failed.mkdir()
+    (failed / "outputs.parquet").write_text("what an interrupted end has left")
+    (failed / "log.txt").write_text("begun\nepoch 1\nfailed: too hot\n")
+    return runs
+
+
+def test_a_grids_runs_are_read_and_failures_told(house):
+    written = write_grid(house)
+    read, failed = results.read_grid("small", "runs", "small")
+    assert list(read) == list(written)
+    assert failed == {("x2-same", 2): "epoch 1\nfailed: too hot"}
+    assert results.provenance("small", "runs", "x2-same", 1) == {"seconds": 3}
+    read, failed = results.read_grid("small", "recorded", "small")
+    assert not read and set(failed.values()) == {"not recorded"}
+
+
+def test_the_sums_are_recorded_and_read_as_they_were(house):
+    written = write_grid(house)
+    sums, failed = results.read_sums("small", "runs", "small")
+    assert list(failed) == [("x2-same", 2)]
+    path = house / "data/recorded/small/small.parquet"
+    with pytest.raises(FileNotFoundError, match="small.parquet: no such run"):
+        results.read_sums("small", "recorded", "small")
+    path.parent.mkdir(parents=True)
+    results.sums_table(sums).to_parquet(path)
+    again, _ = results.read_sums("small", "recorded", "small")
+    assert set(again) == set(sums)
+    for run, array in sums.items():
+        np.testing.assert_array_equal(again[run], array)
+        scores = results.epoch_scores(written[run], 2.0 if "x2" in run[0] else 1.0)
+        per_au = bootstrap.icc_from_sums(array.sum(axis=1))
+        np.testing.assert_allclose(per_au, scores[list(AU_NAMES)])
+
+
+def test_levels_of_its_own_count_more_than_rounding():
+    outputs = outputs_of_a_run(0, 1.0)
+    assert not (results.levels(outputs, 1.0) == 5).all()
+    outputs[list(LEVEL_NAMES)] = np.int8(5)
+    assert (results.levels(outputs, 1.0) == 5).all()
+
+
+# -- further scores
+
+
+def test_further_scores_against_scikit_learn_and_scipy():
+    from scipy.stats import pearsonr
+    from sklearn.metrics import mean_absolute_error, recall_score
+
+    outputs = outputs_of_a_run(3, 1.0).query("epoch == 3")
+    truth = outputs[list(AU_NAMES)].to_numpy().astype(int)
+    values = outputs[list(OUTPUT_NAMES)].to_numpy().astype(float)
+    estimate = results.levels(outputs, 1.0)
+    scores = results.further_scores(truth, estimate, values)
+    np.testing.assert_array_equal(scores["ICC(3,1)"], icc_per_au(truth, estimate))
+    for au in range(5):
+        known = truth[:, au] != 9
+        y, z = truth[known, au], estimate[known, au]
+        assert scores["MAE"][au] == pytest.approx(mean_absolute_error(y, z))
+        assert scores["Pearson's r"][au] == pytest.approx(pearsonr(y, z).statistic)
+        near = np.mean([abs(a - b) <= 1 for a, b in zip(y, z)])
+        assert scores["within one level"][au] == pytest.approx(near)
+        recalls = recall_score(
+            y, z, labels=range(6), average=None, zero_division=np.nan
+        )
+        found = [scores[f"recall {level}"][au] for level in range(6)]
+        np.testing.assert_allclose(found, recalls)
+
+
+def test_a_constant_shift_is_seen_by_all_but_icc_and_pearson():
+    truth = np.random.default_rng(0).integers(0, 5, (200, 5))
+    scores = results.further_scores(truth, truth + 1, truth + 1.0)
+    for name in ("ICC(3,1)", "ICC(3,1), unrounded", "Pearson's r"):
+        np.testing.assert_allclose(scores[name], 1)
+    assert (scores["MAE"] == 1).all() and (scores["recall 2"] == 0).all()
+    assert np.isnan(scores["recall 5"]).all()  # there is no frame of that level

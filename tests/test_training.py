@@ -14,6 +14,7 @@ from aulib.batches import shares
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from aulib.machine import open_accelerator
+from aulib.model import build_model
 from aulib.training import (
     Part,
     draw_epoch,
@@ -76,7 +77,12 @@ def test_a_finished_run_keeps_outputs_metrics_the_best_network_and_provenance(ru
     assert record["parameters"]["seed"] == 7
     assert record["volatile"]["seconds"] > 0
     assert record["ran_on"] == [
-        {"device": "cpu", "processes": 1, "threads": torch.get_num_threads()}
+        {
+            "device": "cpu",
+            "processes": 1,
+            "threads": torch.get_num_threads(),
+            "accumulation": 1,
+        }
     ]
     assert not metrics.isna().any().any()
 
@@ -113,6 +119,11 @@ def test_a_finished_run_is_read_and_other_parameters_replace_it(
     assert other["train_loss"].iloc[0] != first["train_loss"].iloc[0]
 
 
+def without_number(loss):
+    """A loss that does not ask which batch it is of."""
+    return lambda outputs, targets, batch: loss(outputs, targets)
+
+
 def parts_of(inputs, targets, batch):
     for share in shares(len(inputs), batch):
         yield Part(inputs[share.positions], targets[share.positions], share)
@@ -125,14 +136,14 @@ def test_a_diverging_loss_stops_the_run():
     inputs[13] = torch.inf
     parts = parts_of(inputs, torch.zeros(21, 1), 3)
     with pytest.raises(FloatingPointError, match=r"batch 4: .* learning rate 0\.5"):
-        loss = nn.functional.mse_loss
+        loss = without_number(nn.functional.mse_loss)
         train_epoch(open_accelerator(), network, optimizer, parts, loss)
 
 
 @pytest.mark.parametrize("rate", [1e15, 1e38])
 def test_the_run_says_in_which_epoch_the_loss_diverged(store, tmp_path, rate):
     options = {**OPTIONS, "learning_rate": rate}
-    with pytest.raises(FloatingPointError, match="proposed 7, epoch 1, batch"):
+    with pytest.raises(FloatingPointError, match="epoch 1, batch"):
         train(store, tmp_path, **options)
 
 
@@ -142,7 +153,7 @@ def test_an_epoch_lowers_the_loss_of_a_linear_problem():
     targets = inputs @ torch.tensor([[1.0], [-2.0], [0.5]])
     network = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    accelerator, loss = open_accelerator(), nn.functional.mse_loss
+    accelerator, loss = open_accelerator(), without_number(nn.functional.mse_loss)
     losses = [
         train_epoch(accelerator, network, optimizer, parts_of(inputs, targets, 8), loss)
         for _ in range(20)
@@ -156,7 +167,7 @@ def test_the_mean_loss_is_over_frames_not_batches():
     nn.init.zeros_(network.bias)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0)
     targets = torch.arange(130.0)[:, None]
-    loss = nn.functional.l1_loss
+    loss = without_number(nn.functional.l1_loss)
     for batch in (1, 7, 130):  # 130 batches: more than are looked at together
         parts = parts_of(torch.zeros(130, 1), targets, batch)
         mean = train_epoch(open_accelerator(), network, optimizer, parts, loss)
@@ -181,7 +192,7 @@ def test_the_papers_schedule():
 
 
 def test_features_are_what_the_last_layer_reads(store):
-    network = aulib.training.build_model("baseline", width=0.125)
+    network = build_model("baseline", width=0.125)
     rows = np.arange(5)
     batch = np.concatenate(list(feature_batches(network, store, rows)))
     assert batch.shape == (5, 4096)
@@ -225,6 +236,7 @@ def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch)
     here = aulib.training.where_it_runs(open_accelerator())
     there = {**here, "threads": here["threads"] + 1}
     monkeypatch.setattr(aulib.training, "where_it_runs", lambda accelerator: there)
+    here, there = ({**place, "accumulation": 1} for place in (here, there))
     train(store, tmp_path, **OPTIONS)
     record = json.loads((tmp_path / "provenance.json").read_text())
     assert record["ran_on"] == [here, there]

@@ -99,7 +99,7 @@ def write_weights(
     network = build_model("baseline", num_aus=len(MOTIONS), width=network_width)
     network = network.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
-    prepared = prepare(accelerator, network)
+    prepared = prepare(accelerator, network, size)
     errors = []
     bar = tqdm(range(1, EPOCHS + 1), "pre-training")
     for epoch in bar:
@@ -112,8 +112,9 @@ def write_weights(
             np.random.default_rng([seed, epoch]),
             accelerator.device,
         )
-        errors.append(train_epoch(accelerator, prepared, optimizer, parts, mse_loss))
-        bar.set_postfix(error=f"{errors[-1]:.3f}")
+        error = train_epoch(accelerator, prepared, optimizer, parts, mean_error)
+        errors.append(error)
+        bar.set_postfix(error=f"{error:.3f}")
     target.parent.mkdir(parents=True, exist_ok=True)
     state = network.state_dict()
     convolutions = {
@@ -122,6 +123,11 @@ def write_weights(
     with whole(target) as file:
         torch.save(convolutions, file)
     return errors
+
+
+def mean_error(outputs, motions, batch) -> torch.Tensor:
+    """The mean squared error, whatever the number of the batch."""
+    return mse_loss(outputs, motions)
 
 
 def _parts(crops, targets, size: int, generator: np.random.Generator, device):
