@@ -14,7 +14,7 @@
 ##                    seconds; gives a table and the next command to type
 ##   make table-2-all the other rows of Table II: classifier, structured, HOG
 ##                    40 min; gives runs/standin/table_2: the whole table, CSV, LaTeX
-##   make ablation    what each change does: 24 models of one seed
+##   make ablation    what each change does: 18 models of one seed
 ##                    60 min; gives runs/standin/figures/ablation.pdf
 ##   make pretrain    the weights that stand in for ImageNet, made again
 ##                    6 min; gives runs/standin/pretrained/standin_vgg16.pt

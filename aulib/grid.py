@@ -7,7 +7,7 @@ A grid is a file of `notebooks/grids`:
     models:                      by name; the settings of one, as in a profile
       classifier:
         method: classifier
-        learning_rate: as proposed    the profile's value for its model `proposed`
+        weights: as proposed          the profile's value for its model `proposed`
         …
     changes:                     every combination of one level of each
       target:
@@ -56,25 +56,41 @@ def grid_models(grid: dict, profile: dict) -> dict[str, dict]:
         profile: of `load_profile`.
 
     Raises:
-        ValueError: a model has a key too many or too few, or is `as` one that the
-            profile does not have.
+        ValueError: a model has a key too many or too few, is `as` one that the profile
+            does not have, or bears the name of one with other settings.
     """
-    wanted = dict(grid["models"] or {})
-    for levels, _ in combinations(grid):
-        changed = [grid["changes"][change][level] for change, level in levels.items()]
-        wanted["-".join(levels.values())] = {
-            key: value for settings in changed for key, value in settings.items()
-        }
-    models = {}
-    for name, settings in wanted.items():
+    return {name: settings for name, settings, _ in _members(grid, profile)}
+
+
+def levels_of_models(grid: dict, profile: dict) -> dict[str, dict[str, str]]:
+    """Of each combination, under its model's name: change → level."""
+    return {name: levels for name, _, levels in _members(grid, profile) if levels}
+
+
+def _members(grid: dict, profile: dict) -> list[tuple[str, dict, dict[str, str]]]:
+    """Name, settings and levels (none for those that are listed) of each model."""
+    wanted = [(name, own, {}) for name, own in (grid["models"] or {}).items()]
+    for levels, name in combinations(grid):
+        settings = {}
+        for change, level in levels.items():
+            settings |= grid["changes"][change][level] or {}
+        wanted.append((name, settings, levels))
+    members = []
+    for name, settings, levels in wanted:
+        if not isinstance(settings, dict):
+            raise ValueError(f"grid: model {name} has no settings")
         resolved = {key: _as(value, key, profile) for key, value in settings.items()}
         expected = {"method"} if resolved.get("method") == "hog" else MODEL_KEYS
         for key in sorted(set(resolved) ^ expected):
             what = "is unknown" if key in resolved else "is missing"
             raise ValueError(f"grid: key {key!r} of model {name} {what}")
         same = [m for m, own in profile["models"].items() if own == resolved]
-        models[same[0] if same else name] = resolved
-    return models
+        if not same and name in profile["models"]:
+            raise ValueError(
+                f"grid: model {name} has other settings than the profile's"
+            )
+        members.append((same[0] if same else name, resolved, levels))
+    return members
 
 
 def combinations(grid: dict) -> list[tuple[dict[str, str], str]]:
@@ -83,7 +99,7 @@ def combinations(grid: dict) -> list[tuple[dict[str, str], str]]:
     if not changes:
         return []
     choices = [dict(zip(changes, levels)) for levels in product(*changes.values())]
-    return [(levels, "-".join(levels.values())) for levels in choices]
+    return [(levels, "-".join(map(str, levels.values()))) for levels in choices]
 
 
 def _as(value: object, key: str, profile: dict) -> object:
@@ -94,7 +110,7 @@ def _as(value: object, key: str, profile: dict) -> object:
     if model not in profile["models"]:
         known = ", ".join(profile["models"])
         raise ValueError(f"grid: {key}: {value}: the profile's models are {known}")
-    return profile["models"][model][key]
+    return profile["models"][model].get(key)  # an unknown key is refused later
 
 
 def find_settings(profile: dict, model: str, grid: str | None = None) -> dict:

@@ -114,6 +114,8 @@ def _fits(accelerator: Accelerator, network: nn.Module, size: int, frames: int) 
     try:
         batch = torch.zeros(shape, device=accelerator.device)
         outputs = network(batch.to(memory_format=torch.channels_last))
+        if isinstance(outputs, tuple):  # of `aulib.compared.structured`
+            outputs = outputs[0]
         # not `backward`, which would wait for the other processes
         torch.autograd.grad(outputs.sum(), weights, allow_unused=True)
     except RuntimeError as error:

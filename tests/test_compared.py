@@ -1,23 +1,27 @@
 """The other rows of Table II, against closed forms, brute force and other libraries."""
 
 import hashlib
+import importlib
 import json
 import sys
 from collections import Counter
 from itertools import product
 from types import SimpleNamespace
 
+import faults
 import mpmath
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy import integrate, stats
+from torch import nn
 from torch.autograd import gradcheck
+from torchvision.models.vgg import VGG, cfgs, make_layers
 
 import aulib.training
 from aulib import AU_NAMES, AUS, LEVEL_NAMES, OUTPUT_NAMES, UNKNOWN
@@ -40,6 +44,7 @@ from aulib.compared.structured import (
 from aulib.faces import CropStore, write_crops
 from aulib.icc import icc_per_au
 from aulib.machine import open_accelerator, too_many_frames
+from aulib.model import DROPOUT
 from aulib.training import draw_epoch, train
 
 OPTIONS = dict(
@@ -55,7 +60,12 @@ OPTIONS = dict(
     weights=None,
     width=0.125,
 )
-SAMPLERS = {"classifier": "shuffle", "structured": "iterative"}
+SAMPLERS = {
+    "baseline": "joint",
+    "proposed": "multinomial",
+    "classifier": "shuffle",
+    "structured": "iterative",
+}
 THETAS = st.one_of(
     st.floats(-12.5, 12.5),
     st.floats(-3e-4, 3e-4),
@@ -201,7 +211,7 @@ def test_cumulative_is_the_logistic_distribution_from_0_to_1(scores, steps, scal
     found = cumulative(*arguments, double(scale)).numpy()
     assert found.shape == (4, 7) and found.dtype == np.float64
     assert (found[:, 0] == 0).all() and (found[:, 6] == 1).all()
-    assert (np.diff(found, axis=1) >= 0).all()
+    assert (np.diff(found, axis=1) >= -1e-15).all()
     expected = stats.logistic.cdf(thresholds, loc=scores[:, None], scale=scale)
     np.testing.assert_allclose(found[:, 1:6], expected, rtol=1e-9, atol=1e-300)
 
@@ -209,6 +219,17 @@ def test_cumulative_is_the_logistic_distribution_from_0_to_1(scores, steps, scal
 def test_at_first_the_six_levels_are_equally_probable():
     below = Ordinal(3).below(torch.zeros(1))
     np.testing.assert_allclose(below[0].detach(), np.arange(7) / 6, atol=1e-7)
+
+
+@pytest.mark.parametrize("root", [0.5, -2.0])
+def test_the_scale_is_a_square(root):
+    au, scores = Ordinal(3), torch.tensor([-1.0, 0.3, 4.0])
+    with torch.no_grad():
+        au.root_scale.fill_(root)
+        expected = stats.logistic.cdf(
+            au.thresholds().numpy(), loc=scores[:, None], scale=root**2
+        )
+        np.testing.assert_allclose(au.below(scores)[:, 1:6], expected, rtol=1e-6)
 
 
 @given(arrays(np.float32, 5, elements=st.floats(-1000, 1000, width=32)))
@@ -420,21 +441,19 @@ def test_the_gradient_of_the_pair_loss(theta):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_most_probable_state_by_brute_force(seed):
-    below = marginals(seed, 2, spread=1.5)
+    below = marginals(seed, 40, spread=1.5)
     thetas = np.random.default_rng(seed).uniform(-12.5, 12.5, 10)
     found = most_probable(below, torch.from_numpy(thetas)).tolist()
+    states = np.array(list(product(range(6), repeat=5)))
     for row, levels in zip(below.numpy(), found):
-        unary = np.log(np.maximum(np.diff(row, axis=1), 1e-20))
-        pairs = [
-            np.log(np.maximum(plain_pair(row[q], row[r], theta), 1e-20))
-            for theta, (q, r) in zip(thetas, PAIRS)
-        ]
-        scores = {}
-        for state in product(range(6), repeat=5):
-            alone = sum(unary[q, state[q]] for q in range(5)) / 5
-            tied = [pair[state[q], state[r]] for pair, (q, r) in zip(pairs, PAIRS)]
-            scores[state] = alone + sum(tied) / 10
-        assert tuple(levels) == max(scores, key=scores.get)
+        scores = np.zeros(len(states))
+        for q in range(5):
+            unary = np.log(np.maximum(np.diff(row[q]), 1e-20))
+            scores += unary[states[:, q]] / 5
+        for theta, (q, r) in zip(thetas, PAIRS):
+            pair = np.log(np.maximum(plain_pair(row[q], row[r], theta), 1e-20))
+            scores += pair[states[:, q], states[:, r]] / 10
+        assert levels == states[scores.argmax()].tolist()
 
 
 def test_strong_ties_change_the_answer():
@@ -466,7 +485,8 @@ def test_answers_are_the_most_probable_state_and_expectations(ordinal):
     found = ordinal.answer(outputs.float())
     assert not found.rounded and found.values.dtype == torch.float32
     thetas = head.thetas().detach()
-    assert thetas.tolist() == pytest.approx([25 / (1 + np.exp(-0.01)) - 12.5] * 10)
+    expected = [25 / (1 + np.exp(-0.01)) - 12.5] * 10
+    assert thetas.tolist() == pytest.approx(expected, abs=1e-5)
     below = np.stack(
         [
             stats.logistic.cdf(
@@ -525,6 +545,8 @@ def test_a_step_moves_a_batchs_own_part_only():
     optimizer = torch.optim.SGD(
         network.parameters(), lr=0.01, momentum=0.9, weight_decay=0.01, fused=True
     )
+    for weight in network.parameters():
+        optimizer.state[weight]["momentum_buffer"] = torch.ones_like(weight)
     for batch in range(4):
         before = {name: w.detach().clone() for name, w in network.named_parameters()}
         optimizer.zero_grad()
@@ -779,6 +801,15 @@ def test_c_is_the_one_with_the_least_error_on_people_left_out():
     assert -search.best_score_ == pytest.approx(min(errors.values()), rel=1e-4)
 
 
+def test_the_parts_are_a_function_of_the_seed():
+    table = table_of_people()
+    parts = [
+        [rows.tolist() for _, rows in hog.fit(*table, seed).cv.split(*table)]
+        for seed in (3, 3, 4)
+    ]
+    assert parts[0] == parts[1] != parts[2]
+
+
 def test_a_regressor_that_does_not_converge_is_refused(monkeypatch):
     def hasty(**named):
         return support(max_iter=1, tol=1e-12, **named)
@@ -879,10 +910,16 @@ def test_a_hog_run_that_was_stopped_at_its_end_comes_to_it(
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    run = tmp_path / "hog_3"
+    def noted(features, levels, subjects, seed):
+        seeds.append(seed)
+        return fit(features, levels, subjects, seed)
+
+    run, seeds, fit = tmp_path / "hog_3", [], hog.fit
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(hog, "finish", stop)
+        patch.setattr(hog, "fit", noted)
         hog.train(people, run, seed=3)
+    assert seeds == [3] * 5
     metrics = hog.train(people, run, seed=3)
     pd.testing.assert_frame_equal(metrics, described[1])
     for name in ("outputs.parquet", "metrics.csv"):
@@ -903,9 +940,34 @@ def test_the_command_line_trains_a_grids_hog(described, people, tmp_path, monkey
 # -- whole runs
 
 
-@pytest.mark.parametrize("method", SAMPLERS)
-def test_a_method_trains_and_a_stopped_run_ends_with_the_same_bytes(
-    people, tmp_path, method
+class Narrow(VGG):
+    """VGG16 at an eighth of its width whose hidden layers have 32 units, not 4,096.
+
+    A checkpoint of those has 240 MB, and each of these runs writes four.
+    """
+
+    def __init__(self, name, num_aus=5, weights=None, width=1.0):
+        nn.Module.__init__(self)
+        channels = [c if c == "M" else int(c * width) for c in cfgs["D"]]
+        self.features = make_layers(channels)
+        self.avgpool = nn.AdaptiveAvgPool2d(7)
+        self.classifier = nn.Sequential(
+            *(nn.Linear(64 * 7 * 7, 32), nn.ReLU(), nn.Dropout()),
+            *(nn.Linear(32, 32), nn.ReLU(), nn.Dropout(DROPOUT[name])),
+            nn.Linear(32, num_aus),
+        )
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    for name in ("method", "compared.classifier", "compared.structured"):
+        module = importlib.import_module(f"aulib.{name}")
+        monkeypatch.setattr(module, "build_model", Narrow)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stopped_run_of_each_method_ends_with_the_same_bytes(
+    people, tmp_path, narrow, method
 ):
     def stop(metrics):
         raise KeyboardInterrupt
@@ -920,22 +982,25 @@ def test_a_method_trains_and_a_stopped_run_ends_with_the_same_bytes(
     for name in ("outputs.parquet", "metrics.csv", "best.pt"):
         assert digest(tmp_path / "stopped" / name) == digest(tmp_path / "whole" / name)
 
-    outputs = pd.read_parquet(tmp_path / "whole" / "outputs.parquet")
-    levels, values = outputs[list(LEVEL_NAMES)], outputs[list(OUTPUT_NAMES)]
-    assert (levels.dtypes == np.int8).all() and levels.isin(range(6)).all(axis=None)
-    assert values.stack().between(0, 5).all()
-    for epoch, rows in outputs.groupby("epoch"):
-        truth, found = rows[list(AU_NAMES)], rows[list(LEVEL_NAMES)]
-        scores = icc_per_au(truth.to_numpy(), found.to_numpy())
-        row = metrics.set_index("epoch").loc[epoch, list(AU_NAMES)]
-        np.testing.assert_allclose(row.to_numpy(float), scores)
 
-
-def test_the_papers_models_have_no_levels_of_their_own(people, tmp_path):
-    options = OPTIONS | {"method": "baseline", "sampler": "joint", "epochs": 1}
-    train(people, tmp_path, **options)
+@pytest.mark.parametrize("method", METHODS)
+def test_levels_are_recorded_where_they_are_not_rounded(
+    people, tmp_path, narrow, method
+):
+    options = OPTIONS | {"method": method, "sampler": SAMPLERS[method], "epochs": 1}
+    metrics = train(people, tmp_path, **options)
     outputs = pd.read_parquet(tmp_path / "outputs.parquet")
-    assert not {*LEVEL_NAMES} & {*outputs} and {*OUTPUT_NAMES} <= {*outputs}
+    values = outputs[list(OUTPUT_NAMES)].to_numpy()
+    if method in ("baseline", "proposed"):
+        assert not {*LEVEL_NAMES} & {*outputs}
+        levels = np.clip(np.floor(values + 0.5), 0, 5)
+    else:
+        assert (outputs[list(LEVEL_NAMES)].dtypes == np.int8).all()
+        levels = outputs[list(LEVEL_NAMES)].to_numpy()
+        assert np.isin(levels, range(6)).all()
+        assert (0 <= values).all() and (values <= 5).all()
+    scores = icc_per_au(outputs[list(AU_NAMES)].to_numpy(), levels)
+    np.testing.assert_allclose(metrics[list(AU_NAMES)].iloc[0].to_numpy(float), scores)
 
 
 def test_methods_that_are_none():
@@ -949,21 +1014,17 @@ def test_methods_that_are_none():
         build_method("structured", None, 0.3, 1.0)
 
 
-@settings(max_examples=5)
-@given(st.sampled_from([1.0, 2.0]), st.integers(0, 99))
-def test_the_papers_answers_are_equation_3_of_their_outputs(scale, seed):
-    method = paper(scale)
-    outputs = torch.from_numpy(np.random.default_rng(seed).normal(4, 5, (6, 5)))
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_papers_answers_are_equation_3_of_their_outputs(scale, monkeypatch):
+    monkeypatch.setattr("aulib.method.build_model", faults.small_network)
+    method = build_method("proposed", None, 0.125, scale)
+    outputs = torch.from_numpy(np.random.default_rng(2).normal(4, 5, (30, 5)))
     found = method.answer(outputs)
     assert found.rounded and torch.equal(found.values, outputs)
     expected = np.clip(np.floor(outputs.numpy() / scale + 0.5), 0, 5)
     np.testing.assert_array_equal(found.levels, expected)
-    levels = random_levels(seed, 6, unknown=0.3)
-    errors = np.abs(outputs.numpy() - scale * levels.numpy())[levels != UNKNOWN]
+    levels = random_levels(2, 30, unknown=0.3).numpy()
+    errors = np.abs(outputs.numpy() - scale * levels)[levels != UNKNOWN]
     losses = np.where(errors < 1, errors**2 / 2, errors - 0.5)
-    loss = method.evaluation_loss(outputs, levels).item()
-    assert loss == pytest.approx(losses.mean(), rel=1e-5)
-
-
-def paper(scale: float):
-    return build_method("baseline", None, 0.125, scale)
+    loss = method.evaluation_loss(outputs, torch.from_numpy(levels)).item()
+    assert loss == pytest.approx(losses.mean())

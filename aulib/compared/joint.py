@@ -1,8 +1,9 @@
 """A sampler that the ablation sets beside the paper's: inverse joint frequency.
 
 The paper multiplies complements of each AU's frequencies (Eq. 1 and 2), as if the AUs
-were independent, and so leaves rare label vectors rare. Weighting a frame by one over
-the number of frames with the same label vector makes every vector equally probable.
+were independent, which does not make label vectors equally probable. Weighting a frame
+by one over the number of frames with the same label vector does. Equal vectors are not
+equal levels: most of them differ in low ones.
 """
 
 import numpy as np

@@ -24,7 +24,7 @@ from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
 from aulib import AUS
-from aulib.batches import shares
+from aulib.batches import ahead, shares
 from aulib.faces import crop_face, detect_faces, normalise
 from aulib.files import whole
 from aulib.machine import open_accelerator, prepare
@@ -132,11 +132,24 @@ def mean_error(outputs, motions, batch) -> torch.Tensor:
 
 def _parts(crops, targets, size: int, generator: np.random.Generator, device):
     order = generator.permutation(len(crops))
-    for share in shares(len(order), BATCH):
-        rows = order[share.positions]
-        squares = [_random_square(crops[row], size, generator) for row in rows]
-        images = torch.from_numpy(np.stack(squares)).to(device)
-        yield Part(normalise(images), torch.from_numpy(targets[rows]).to(device), share)
+    wanted = torch.from_numpy(targets[order]).to(device)
+    parts = list(shares(len(order), BATCH))
+    cut = (
+        torch.from_numpy(
+            np.stack(
+                [
+                    _random_square(crops[row], size, generator)
+                    for row in order[part.positions]
+                ]
+            )
+        )
+        for part in parts
+    )
+    if device.type == "cuda":  # fetched while the GPU works
+        cut = ahead(squares.pin_memory() for squares in cut)
+    for part, squares in zip(parts, cut, strict=True):
+        images = normalise(squares.to(device, non_blocking=True))
+        yield Part(images, wanted[part.positions], part)
 
 
 def _random_square(crop, size: int, generator: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# A grid on a SLURM cluster of this one machine, as its users would run it:
+#
+#   bash tests/slurm.sh          the four runs of notebooks/grids/slurm.yaml, and checks
+#   bash tests/slurm.sh COMMAND  COMMAND with the cluster up, `bash` for a shell
+#
+# From the repository's root, as root, on Debian or Ubuntu; a container will do, since
+# nothing is asked of systemd. Minutes. Where there is a SLURM already it does nothing.
+set -euo pipefail
+
+PYTHON=.venv/bin/python
+command -v slurmctld slurmd munged >/dev/null || {
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null
+}
+# The constraints keep snakemake at the version that everything else is tested with.
+$PYTHON -c 'import snakemake_executor_plugin_slurm' 2>/dev/null ||
+    $PYTHON -m pip install --quiet --constraint constraints.txt \
+        snakemake-executor-plugin-slurm
+
+work=$(mktemp -d -t slurm-XXXXXX)
+chmod 755 "$work" # munged wants its socket to be within everyone's reach
+# Not SLURM_CONF: the plugin keeps SLURM's variables from the srun of its jobs.
+conf=/etc/slurm/slurm.conf
+[[ ! -e $conf ]] || { echo "$conf is there: this machine has a SLURM" >&2; exit 1; }
+mkdir -p /etc/slurm
+ln -sf "$work/slurm.conf" $conf
+daemons=()
+stop() {
+    code=$?
+    scancel --user root || true # a job outlives the daemon that started it
+    for _ in {1..40}; do
+        [[ $(squeue --noheader) ]] || break
+        sleep 1
+    done
+    for pid in "${daemons[@]}"; do kill "$pid" && wait "$pid" || true; done
+    rm -f $conf
+    ((code == 0)) && rm -rf "$work" || echo "exit $code; logs of the daemons: $work"
+    exit "$code"
+} 2>/dev/null
+trap stop EXIT
+
+# No cgroups, which a container mostly may not make; no accounting database, as on many a
+# small cluster. The node is what is said here, whatever the machine has.
+node=$(hostname -s)
+cat >"$work/slurm.conf" <<CONF
+ClusterName=test
+SlurmctldHost=$node(127.0.0.1)
+SlurmUser=root
+AuthInfo=socket=$work/munge.socket
+StateSaveLocation=$work/state
+SlurmdSpoolDir=$work/spool
+SlurmctldPidFile=$work/slurmctld.pid
+SlurmdPidFile=$work/slurmd.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+SlurmdParameters=config_overrides
+ReturnToService=2
+NodeName=$node NodeAddr=127.0.0.1 CPUs=2 RealMemory=8192
+PartitionName=all Nodes=$node Default=YES MaxTime=INFINITE
+CONF
+mkdir "$work/state" "$work/spool"
+
+start() { # stays in the foreground of a job of this shell, whose pid it is stopped by
+    "$@" >"$work/$(basename "$1").out" 2>&1 &
+    daemons+=($!)
+}
+(umask 077 && head -c 128 /dev/urandom >"$work/munge.key")
+start munged --foreground --key-file "$work/munge.key" --socket "$work/munge.socket" \
+    --pid-file "$work/munged.pid" --log-file "$work/munged.log" \
+    --seed-file "$work/munge.seed"
+until [[ -S $work/munge.socket ]]; do sleep 0.2; done
+start slurmctld -D
+start slurmd -D
+for _ in {1..60}; do
+    [[ $(sinfo --noheader --format %T 2>/dev/null) == idle ]] && break
+    sleep 1
+done
+sinfo
+[[ $(sinfo --noheader --format %T) == idle ]]
+
+if (($#)); then
+    "$@"
+    exit
+fi
+
+export TQDM_DISABLE=1
+$PYTHON -m snakemake --cores 2 --nolock --quiet host reason --config profile=tiny \
+    -- runs/tiny/clean/frames.parquet
+
+runs=$($PYTHON -c 'from aulib.grid import load_grid, runs_of
+for _, model, seed in runs_of(load_grid("slurm")): print(f"{model}_{seed}")')
+for run in $runs; do rm -rf "runs/tiny/training/$run" "runs/tiny/grid/$run.done"; done
+
+grid() { # asks for the jobs' state every five seconds, not after forty
+    $PYTHON -m snakemake --executor slurm --jobs 2 --slurm-status-command squeue \
+        --slurm-init-seconds-before-status-checks 5 --nolock --keep-going \
+        --config profile=tiny grid=slurm -- grid 2>&1
+}
+grid
+echo "--- squeue and scontrol of the jobs:"
+squeue --states all --format "%i %T %C %m %l %M %k"
+scontrol show job | grep -E "JobState|RunTime|NumCPUs|TRES="
+
+for run in $runs; do
+    ls "runs/tiny/training/$run/provenance.json"
+done
+[[ $(grid) == *"Nothing to be done"* ]]
+echo "all runs of the grid have ended, and a second call has nothing to do"
