@@ -9,7 +9,7 @@
 set -euo pipefail
 
 PYTHON=.venv/bin/python
-command -v slurmctld slurmd munged >/dev/null || {
+dpkg --status slurm-wlm munge >/dev/null 2>&1 || {
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null
 }
@@ -20,7 +20,7 @@ $PYTHON -c 'import snakemake_executor_plugin_slurm' 2>/dev/null ||
 
 work=$(mktemp -d -t slurm-XXXXXX)
 chmod 755 "$work" # munged wants its socket to be within everyone's reach
-# Not SLURM_CONF: the plugin keeps SLURM's variables from the srun of its jobs.
+# Where SLURM looks by itself: of SLURM_CONF the plugin's jobs would know nothing.
 conf=/etc/slurm/slurm.conf
 [[ ! -e $conf ]] || { echo "$conf is there: this machine has a SLURM" >&2; exit 1; }
 mkdir -p /etc/slurm
@@ -39,6 +39,7 @@ stop() {
     exit "$code"
 } 2>/dev/null
 trap stop EXIT
+trap "exit 130" INT TERM
 
 # No cgroups, which a container mostly may not make; no accounting database, as on many a
 # small cluster. The node is what is said here, whatever the machine has.
@@ -65,7 +66,7 @@ PartitionName=all Nodes=$node Default=YES MaxTime=INFINITE
 CONF
 mkdir "$work/state" "$work/spool"
 
-start() { # stays in the foreground of a job of this shell, whose pid it is stopped by
+start() { # in the foreground of this shell's background: its pid is known, to stop it by
     "$@" >"$work/$(basename "$1").out" 2>&1 &
     daemons+=($!)
 }
@@ -73,7 +74,10 @@ start() { # stays in the foreground of a job of this shell, whose pid it is stop
 start munged --foreground --key-file "$work/munge.key" --socket "$work/munge.socket" \
     --pid-file "$work/munged.pid" --log-file "$work/munged.log" \
     --seed-file "$work/munge.seed"
-until [[ -S $work/munge.socket ]]; do sleep 0.2; done
+for _ in {1..50}; do
+    [[ -S $work/munge.socket ]] && break
+    sleep 0.2
+done
 start slurmctld -D
 start slurmd -D
 for _ in {1..60}; do
@@ -106,8 +110,15 @@ echo "--- squeue and scontrol of the jobs:"
 squeue --states all --format "%i %T %C %m %l %M %k"
 scontrol show job | grep -E "JobState|RunTime|NumCPUs|TRES="
 
-for run in $runs; do
-    ls "runs/tiny/training/$run/provenance.json"
-done
-[[ $(grid) == *"Nothing to be done"* ]]
-echo "all runs of the grid have ended, and a second call has nothing to do"
+for run in $runs; do ls "runs/tiny/training/$run/provenance.json"; done
+
+echo "--- a second call"
+grid | tee "$work/second.log"
+grep -q "Nothing to be done" "$work/second.log"
+
+echo "--- without one of the runs: $run"
+rm -r "runs/tiny/training/$run" "runs/tiny/grid/$run.done"
+grid | tee "$work/third.log"
+grep -qE "^grid_run +1$" "$work/third.log"
+ls "runs/tiny/training/$run/provenance.json"
+echo "passed"

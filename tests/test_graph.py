@@ -141,8 +141,9 @@ def test_a_grid_goes_on_where_it_was_stopped_and_tells_what_failed(graph):
     command = ["--keep-going", "--config", "profile=tiny", "grid=tiny"]
     answer = grid_call(*command)
     assert answer.returncode != 0
-    done = sorted(path.name for path in RUN.glob("grid/*.done"))
-    assert done == ["hog_47.done", "x1-joint_47.done"]
+    done = {path.name for path in RUN.glob("grid/*_47.done")}
+    assert {"hog_47.done", "x1-joint_47.done"} <= done
+    assert "x2-joint_47.done" not in done
     assert answer.stderr.count("Error in rule grid_run") == 2  # it was tried twice
     assert list(results.read_grid("tiny", "runs", "tiny")[1]) == [("x2-joint", 47)]
 
