@@ -29,8 +29,8 @@
 ##
 ## PROFILE names a file of notebooks/profiles: `make PROFILE=bp4d` is the real data.
 ## PROCESSES=4 lets four GPUs share each training; without it each has one process.
-## GRID=ablation_batch makes the ablation three times over; SLURM="--executor slurm
-## --jobs 8" runs a grid on a cluster. A grid's failed run is tried once more, stands as
+## GRID=ablation_batch makes the ablation three times over; SLURM="gpus=1 --executor
+## slurm --jobs 8" runs a grid on a cluster (README). A grid's failed run is tried once more, stands as
 ## failed in its table, and stops none of the others.
 ## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
 
@@ -53,7 +53,7 @@ BUSY = { code=$$?; test $$code != 75 || echo "make: another one is at work" >&2;
 # One training at a time where there is a GPU, as many as there are cores where not.
 GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gpu=1)
 # A training whose notebook fails later on is kept: it is finished or can be gone on with.
-GRAPH = $(LOCK) $(VENV) -m snakemake --cores all $(GPU) --nolock --rerun-incomplete \
+GRAPH = $(LOCK) $(VENV) -m snakemake $(if $(SLURM),,--cores all $(GPU)) --nolock --rerun-incomplete \
 	--keep-incomplete --quiet host reason \
 	--config profile=$(PROFILE) processes=$(PROCESSES)
 NOTEBOOK = $(VENV) -m aulib.notebook

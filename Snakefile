@@ -11,7 +11,7 @@
 #   snakemake --cores all pretrain               the stand-in's pre-trained weights
 #   snakemake --cores all --keep-going --config grid=ablation -- grid
 #                                                the runs of notebooks/grids/ablation.yaml
-#   snakemake --executor slurm --jobs 8 --keep-going --config grid=ablation -- grid
+#   snakemake --executor slurm --jobs 8 --keep-going --config grid=ablation gpus=1 -- grid
 #                                                the same on a cluster, see README.md
 import shlex
 import shutil
@@ -32,9 +32,14 @@ try:
 except (OSError, ValueError) as error:  # said in a line, not in a traceback
     raise WorkflowError(str(error)) from None
 PROCESSES = int(config.get("processes", 1))  # of each training
-# For each run of a grid: on a cluster whose head has no GPU, `--config gpus=1` asks for
-# one; minutes after which the cluster may stop it (it goes on from its last epoch).
-GPUS = int(config.get("gpus", shutil.which("nvidia-smi") is not None))
+# On a cluster this file is read on the head, in the job and in its step, and has to say
+# the same each time: none counts what there is, and the head alone tries a run again.
+CLUSTER = workflow.remote_exec or workflow.resource_settings.nodes is not None
+CORES = int(config.get("cores", 8)) if CLUSTER else workflow.cores
+RETRIES = 0 if workflow.remote_exec else 1
+# For each run of a grid: on a cluster, `--config gpus=1` asks for one; minutes after
+# which the cluster may stop it (it goes on from its last epoch).
+GPUS = int(config.get("gpus", not CLUSTER and shutil.which("nvidia-smi") is not None))
 RUNTIME = int(config.get("runtime", 24 * 60))
 RUN = f"runs/{NAME}"
 CLEAN = f"{RUN}/clean/frames.parquet"
@@ -93,7 +98,7 @@ if PROFILE["standin"]:
             DATA,
         params:
             settings("standin"),
-        threads: workflow.cores
+        threads: CORES
         shell:
             "{PYTHON} -m aulib.standin {NAME}"
 
@@ -115,7 +120,7 @@ if PROFILE["standin"]:
             "aulib/standin/pretrain.py",
         output:
             PRETRAINED,
-        threads: workflow.cores
+        threads: CORES
         shell:
             "{PYTHON} -m aulib.standin.pretrain {NAME} {output}"
 
@@ -134,7 +139,7 @@ rule cleaning:
         notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
     params:
         settings("data_root", "boxes", "crop_size"),
-    threads: workflow.cores
+    threads: CORES
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
 
@@ -241,7 +246,7 @@ if GRID := config.get("grid"):
                 },
             ],
         threads: PROFILE["threads"]
-        retries: 1
+        retries: RETRIES
         resources:
             gpu=GPUS,
             mem_mb=4000,
@@ -255,7 +260,7 @@ if GRID := config.get("grid"):
         rule other_profile:
             output:
                 touch("runs/{profile}/grid/crops.done"),
-            threads: workflow.cores
+            threads: CORES
             shell:
                 "{PYTHON} -m snakemake --cores {threads} --nolock --quiet host"
                 " --config profile={wildcards.profile}"

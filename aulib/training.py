@@ -388,7 +388,7 @@ def train(
                 now = time.perf_counter()
                 outputs = predict(accelerator, prepared, store, evaluation_rows, packed)
             except FloatingPointError as error:
-                raise FloatingPointError(f"{title}, epoch {epoch}, {error}") from None
+                raise FloatingPointError(f"epoch {epoch}, {error}") from None
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise

@@ -34,6 +34,7 @@ def test_the_notebooks_are_these():
         "03_training",
         "04_table_2",
         "05_figures",
+        "06_ablation",
     ]
 
 
