@@ -114,7 +114,10 @@ def read_sums(
         return {run: epoch_sums(runs[run], scales[run[0]]) for run in runs}, failed
     path = ROOT / "data" / "recorded" / profile / f"{grid}.parquet"
     if not path.is_file():
-        raise FileNotFoundError(_advice(path, profile, source))
+        raise FileNotFoundError(
+            f"{path}: no such runs are recorded; `make ablation GRID={grid}` trains "
+            "them, source = 'runs' reads them"
+        )
     sums = {}
     for run, rows in pd.read_parquet(path).groupby(["model", "seed"], observed=True):
         shape = [rows[name].nunique() for name in ("epoch", "subject", "AU")]
