@@ -56,7 +56,7 @@ GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gp
 GRAPH = $(LOCK) $(VENV) -m snakemake $(if $(SLURM),,--cores all $(GPU)) --nolock --rerun-incomplete \
 	--keep-incomplete --quiet host reason \
 	--config profile=$(PROFILE) processes=$(PROCESSES)
-NOTEBOOK = $(VENV) -m aulib.notebook
+NOTEBOOK = $(VENV) -m companion.workflow.execute
 # Two tests at a time, of one thread each, and no progress bars for nbval to compare.
 PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
 
@@ -81,7 +81,7 @@ install: $(INSTALLED)
 test: $(INSTALLED)
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
-	@$(VENV) -m aulib.standin standin
+	@$(VENV) -m companion.standin standin
 	@$(PYTEST) --nbval notebooks/01*.ipynb
 	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --nbval \
 		notebooks/03*.ipynb notebooks/00*.ipynb notebooks/02*.ipynb \
@@ -99,7 +99,7 @@ figures: $(INSTALLED)
 
 doctor:
 	@python=$(VENV); test -x $$python || python="$(PYTHON)"; \
-	$${python:-python3} -m aulib.doctor $(PROFILE) || true
+	$${python:-python3} -m companion.workflow.doctor $(PROFILE) || true
 
 # The runs of a grid, then the notebook that reads them, whatever has become of them.
 define RUN_GRID
@@ -123,7 +123,7 @@ pretrain: $(INSTALLED)
 	@$(GRAPH) --forcerun pretrain -- pretrain || $(BUSY)
 
 record: $(INSTALLED)
-	@$(VENV) -m aulib.record $(PROFILE)
+	@$(VENV) -m companion.workflow.record $(PROFILE)
 
 stress: $(INSTALLED)
 	@$(VENV) -m pytest --quiet -m stress -n 2 --dist loadgroup

@@ -16,13 +16,15 @@
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from aulib.bp4d import find_layout
-from aulib.grid import find_settings, load_grid, runs_of
-from aulib.notebook import ROOT, load_profile
-from aulib.standin.tree import MODULES
+from companion.base.grids import find_settings, load_grid, runs_of
+from companion.base.paths import ROOT
+from companion.base.profiles import load_profile
+from companion.bp4d.layout import find_layout
+from companion.standin.tree import MODULES
 
 NAME = config.get("profile", "standin")
 try:
@@ -47,14 +49,19 @@ TREE = PROFILE["data_root"]
 # A made tree is complete when its parameters are written; a real one is just there.
 DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
 PYTHON = shlex.quote(sys.executable)
-NOTEBOOK = f"{PYTHON} -m aulib.notebook"
-RENDERER = [f"aulib/standin/{module}.py" for module in MODULES]
+NOTEBOOK = f"{PYTHON} -m companion.workflow.execute"
+RENDERER = [f"companion/standin/{module}.py" for module in MODULES]
 PRETRAINED = f"{RUN}/pretrained/standin_vgg16.pt"
 
 
 def settings(*keys):
     """The part of the profile that a rule depends on; a change reruns the rule."""
     return {key: PROFILE[key] for key in keys}
+
+
+def sources(*rooms):
+    """The modules of some rooms of `companion`; a change reruns the rule."""
+    return [str(p) for room in rooms for p in sorted(Path("companion", room).glob("*.py"))]
 
 
 def weights(wildcards):
@@ -100,7 +107,7 @@ if PROFILE["standin"]:
             settings("standin"),
         threads: CORES
         shell:
-            "{PYTHON} -m aulib.standin {NAME}"
+            "{PYTHON} -m companion.standin {NAME}"
 
     rule stand_in:
         input:
@@ -117,19 +124,18 @@ if PROFILE["standin"]:
     rule pretrain:
         input:
             RENDERER,
-            "aulib/standin/pretrain.py",
+            "companion/standin/pretrain.py",
         output:
             PRETRAINED,
         threads: CORES
         shell:
-            "{PYTHON} -m aulib.standin.pretrain {NAME} {output}"
+            "{PYTHON} -m companion.standin.pretrain {NAME} {output}"
 
 
 rule cleaning:
     input:
         DATA,
-        "aulib/bp4d.py",
-        "aulib/faces.py",
+        sources("bp4d", "faces", "crops"),
         notebook="notebooks/01_data_cleaning.ipynb",
     output:
         # The crops are none of Snakemake's: it removes what a rule makes before the rule
@@ -147,7 +153,7 @@ rule cleaning:
 rule pca:
     input:
         CLEAN,
-        "aulib/spectrum.py",
+        "companion/analysis/spectrum.py",
         notebook="notebooks/02_pca_dropout.ipynb",
     output:
         notebook=f"{RUN}/notebooks/02_pca_dropout.ipynb",
@@ -163,9 +169,9 @@ rule training:
         weights,
         notebook="notebooks/03_training.ipynb",
     output:
-        # The run itself is none of Snakemake's either: `aulib.training.train` goes on
-        # with it, or reads it, or begins it anew. A change of the sources alone does
-        # not: it is said, and the run is read as it was trained.
+        # The run itself is none of Snakemake's either: `companion.training`
+        # resumes it, reads it, or starts it over. A change of the sources alone does
+        # not start it over: the log says so, and the run is used as it was trained.
         notebook=f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
     params:
         lambda wildcards: {
@@ -184,9 +190,8 @@ rule training:
 rule table_2:
     input:
         RUNS,
-        "aulib/results.py",
         "aulib/icc.py",
-        "aulib/bootstrap.py",
+        sources("analysis"),
         "data/paper_table_2.csv",
         notebook="notebooks/04_table_2.ipynb",
     output:
@@ -198,8 +203,8 @@ rule table_2:
 rule figures:
     input:
         RUNS,
-        "aulib/results.py",
         "aulib/inference.py",
+        sources("analysis"),
         "data/bp4d_statistics.json",
         notebook="notebooks/05_figures.ipynb",
     output:
@@ -252,7 +257,7 @@ if GRID := config.get("grid"):
             mem_mb=4000,
             runtime=RUNTIME,
         shell:
-            "{PYTHON} -m aulib.training {wildcards.profile} {wildcards.model}"
+            "{PYTHON} -m companion.training {wildcards.profile} {wildcards.model}"
             " {wildcards.seed} --grid {GRID}"
 
     if OTHERS:

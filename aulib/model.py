@@ -3,11 +3,12 @@
 The paper names two networks. Both are VGG16 (reference [17]) with the layer of
 1,000 ImageNet classes replaced by Q units without activation. The *proposed* one
 starts from ImageNet and drops 60 % of the 4,096 features before that last layer
-("uma camada de dropout com probabilidade de 0,6"); the *baseline* starts from
-nothing and, by our reading, keeps VGG16's own dropout of 0.5.
+("uma camada de dropout com probabilidade de 0,6"). The *baseline* starts from
+random weights and, by our reading, keeps VGG16's own dropout of 0.5.
 
-Read literally the text adds a dropout; read for what it computes (40 % of 4,096
-features survive) it replaces the last dropout of VGG16. The latter is done here.
+Read literally, the text adds a dropout layer. But it computes that 40 % of the 4,096
+features survive, which is only so if its dropout replaces VGG16's last one. We replace
+it.
 """
 
 from pathlib import Path
@@ -36,29 +37,29 @@ def build_model(
         name: "baseline" or "proposed".
         num_aus: Q, the number of outputs.
         weights: None for torchvision's random start; "imagenet" for torchvision's
-            ImageNet VGG16 less its last layer; or the path of a state dictionary
+            ImageNet VGG16 without its last layer; or the path of a state dictionary
             that holds the convolutions ("features.*") and, if it has them, the two
             hidden layers. The last layer always starts from N(0, .01) and bias 0.
         width: factor on the number of channels of every convolution. The fully
             connected layers keep 4,096. 1 is VGG16.
 
     Raises:
-        ValueError: an unknown name, a width that leaves a part of a channel, or
-            weights that do not fit this network.
-        RuntimeError: the ImageNet weights are neither on disk nor to be had.
+        ValueError: an unknown name, a width that gives a fractional number of channels,
+            or weights that do not fit this network.
+        RuntimeError: the ImageNet weights are not on disk and can't be downloaded.
         FileNotFoundError: there is no file at the path `weights`.
     """
     if name not in DROPOUT:
         raise ValueError(f"model {name!r} is unknown: choose one of {sorted(DROPOUT)}")
     channels = [c if c == "M" else c * width for c in cfgs["D"]]
     if any(c != "M" and (c < 1 or c != int(c)) for c in channels):
-        raise ValueError(f"width {width} leaves a part of a channel: choose 1/2, 1/4 …")
+        raise ValueError(f"width {width} gives fractional channels: choose 1/2, 1/4 …")
     state = None if weights is None else _read(weights, width)
     model = VGG(make_layers([c if c == "M" else int(c) for c in channels]))
     model.classifier[0] = nn.Linear(int(channels[-2]) * 7 * 7, 4096)
     model.classifier[5] = nn.Dropout(DROPOUT[name])
     model.classifier[6] = nn.Linear(4096, num_aus)
-    for layer in (model.classifier[0], model.classifier[6]):  # as torchvision's others
+    for layer in (model.classifier[0], model.classifier[6]):  # as torchvision does
         nn.init.normal_(layer.weight, 0, 0.01)
         nn.init.zeros_(layer.bias)
     if state is not None:

@@ -92,13 +92,13 @@ class MultinomialSampler(Sampler[int]):
         """All draws of the epoch: int64 tensor (num_samples,) of indices 0..M-1."""
         generator = np.random.default_rng([self.seed, self.epoch])
         points = generator.random(self.num_samples) * self.cumulative[-1]
-        # In sorted order the searches walk through memory: ten times as fast where
-        # the sums don't fit into the cache, and the same draws.
+        # Searching in sorted order walks through memory once: the same draws, ten times
+        # as fast when the sums do not fit into the cache.
         order = np.argsort(points)
         indices = np.empty(self.num_samples, dtype=np.int64)
-        # side="right" skips frames of weight 0, whose interval is empty
+        # side="right" skips frames of weight 0, whose interval is empty.
         indices[order] = np.searchsorted(self.cumulative, points[order], side="right")
-        # a product that rounds up to the total would fall off the end
+        # A product that rounds up to the total would give an index past the end.
         last = np.searchsorted(self.cumulative, self.cumulative[-1], side="left")
         return torch.from_numpy(np.minimum(indices, last))
 

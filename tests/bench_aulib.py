@@ -1,6 +1,7 @@
-"""`make bench`: how long the parts take, each beside a plain way to the same end.
+"""`make bench`: how long the parts take, each beside a plain way to the same result.
 
-Times depend on the machine; the ratio of two in one run much less. Nothing is asserted.
+Times depend on the machine; the ratio of two times of one run hardly does. Nothing is
+asserted.
 """
 
 import tempfile
@@ -13,22 +14,25 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from aulib import AU_NAMES, AUS
-from aulib.bootstrap import icc_resampled, resamples, subject_sums
-from aulib.bp4d import Layout, find_sequences, join_codes, read_frames
-from aulib.faces import _crop
+from aulib import AUS
 from aulib.icc import icc_3_1, icc_per_au
-from aulib.notebook import ROOT
 from aulib.sampler import MultinomialSampler, sampling_weights
-from aulib.standin.face import make_identity, render_face
-from aulib.standin.labels import make_labels
-from aulib.standin.tree import CODES
+from companion.analysis.bootstrap import resampled_icc, resamples, subject_sums
+from companion.base.paths import ROOT
+from companion.bp4d import AU_NAMES, read_frames
+from companion.bp4d.codes import join_codes
+from companion.bp4d.layout import Layout, find_sequences
+from companion.crops.store import _crop
+from companion.standin.face import render_face
+from companion.standin.labels import make_labels
+from companion.standin.person import make_identity
+from companion.standin.tree import CODES
 
 FRAMES = 75_586  # of BP4D's training set, by its publishers' count (unverified)
 
 
 def seconds(function: Callable[[], object], least: float = 0.5) -> float:
-    """The shortest of the calls that fit in `least` seconds, two at least."""
+    """The shortest of at least two calls, repeated for at least `least` seconds."""
     times = []
     while len(times) < 2 or sum(times) < least:
         start = time.perf_counter()
@@ -38,7 +42,7 @@ def seconds(function: Callable[[], object], least: float = 0.5) -> float:
 
 
 def weights_by_definition(intensities: np.ndarray) -> np.ndarray:
-    """Eq. 1 and 2 letter by letter: every frame counts all frames, M² comparisons."""
+    """Eq. 1 and 2 by the letter: each frame is compared with all, M² comparisons."""
     weights = [
         np.prod(1 - (intensities == frame).mean(axis=0)) for frame in intensities
     ]
@@ -52,7 +56,7 @@ def icc_closed_form(ratings: np.ndarray) -> float:
 
 
 def write_tree(root: Path, sequences: int, length: int) -> None:
-    """A tree of `sequences` sequences of `length` tiny pictures."""
+    """Write a tree of `sequences` sequences of `length` tiny pictures."""
     Image.new("RGB", (8, 8)).save(root / "face.jpg")
     picture = (root / "face.jpg").read_bytes()
     (root / "face.jpg").unlink()
@@ -69,7 +73,7 @@ def write_tree(root: Path, sequences: int, length: int) -> None:
 
 
 def write_codes(root: Path) -> None:
-    """The intensities of a whole BP4D: the stand-in's labels, all 146,847 or so."""
+    """Write intensities at BP4D's full size: all of the stand-in's labels."""
     (root / "BP4D-training").mkdir()
     labels = make_labels(2018)
     for name in AU_NAMES:
@@ -81,7 +85,7 @@ def write_codes(root: Path) -> None:
 
 
 def read_plainly(root: Path) -> None:
-    """The same files with pandas and pillow, nothing checked but that they open."""
+    """Read the same files with pandas and pillow, without a check."""
     for path in sorted(root.rglob("*.csv")):
         pd.read_csv(path, header=None)
     for path in sorted(root.rglob("*.jpg")):
@@ -123,8 +127,8 @@ def main() -> None:
     drawn = resamples(20, 20, 0)
     compare(
         f"20 resamples of people, {len(truth):,} frames",
-        lambda: icc_resampled(subject_sums(truth, estimate, people), drawn),
-        "their frames laid out, ICC anew",
+        lambda: resampled_icc(subject_sums(truth, estimate, people), drawn),
+        "ICC of their frames",
         lambda: [
             icc_per_au(truth[rows], estimate[rows])
             for rows in (np.repeat(np.arange(len(truth)), d[people]) for d in drawn)
@@ -170,7 +174,7 @@ def main() -> None:
 
         return render
 
-    # linear in pixels and in frames: the last column is the share of the work
+    # the time is linear in pixels and frames: the ratio is the share of the work
     compare(
         "a face of 348 x 260 pixels",
         faces(1, 348, 260),

@@ -31,16 +31,20 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-import aulib.method
-import aulib.training
-from aulib import AU_NAMES
-from aulib.batches import copy_to_gpu, images, shares
-from aulib.faces import CropStore, crop_face, random_corners, random_crops
+import companion.methods.objective
 from aulib.loss import scaled_smooth_l1
-from aulib.machine import open_accelerator, prepare
 from aulib.model import build_model
-from aulib.notebook import ROOT, load_profile
-from aulib.training import EVALUATION_BATCH
+from companion.base.paths import ROOT
+from companion.base.profiles import load_profile
+from companion.bp4d import AU_NAMES
+from companion.crops.batches import image_batches
+from companion.crops.squares import cut_squares, random_corners
+from companion.crops.store import CropStore
+from companion.faces.crop import crop_face
+from companion.training.device import open_accelerator, prepare
+from companion.training.loop import EVALUATION_BATCH, Settings, predict, train_epoch
+from companion.training.microbatches import microbatches
+from companion.training.run import train
 
 GPU = torch.cuda.is_available()
 ROUNDS = 7
@@ -105,7 +109,6 @@ class Bench:
         self.optimizer = torch.optim.SGD(
             network.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, fused=True
         )
-        self.packed = copy_to_gpu(self.store, self.device)
         split = self.store.index["split"]
         self.rows = np.flatnonzero(split == "train")[: STEPS * self.batch]
         self.others = np.flatnonzero(split == "evaluation")
@@ -118,22 +121,23 @@ class Bench:
 
     def crops(self, parts: list[slice]):
         offsets = np.random.default_rng(0).random((len(self.rows), 2))
-        size = self.store.crop_size
-        corners = random_corners(self.store, self.rows, size, offsets)
-        return images(self.store, self.rows, corners, parts, self.device, self.packed)
+        corners = random_corners(self.store, self.rows, offsets)
+        return image_batches(self.store, self.rows, corners, parts, self.device)
 
     def epoch(self) -> None:
         """STEPS steps as `train` takes them, bar and all."""
-        mine = list(shares(len(self.rows), self.batch))
-        crops = self.crops([share.positions for share in mine])
-        targets = torch.from_numpy(self.levels).to(self.device)
+        parts = list(microbatches(len(self.rows), self.batch))
+        places = [part.positions for part in parts]
+        levels = torch.from_numpy(self.levels).to(self.device)
+        targets = (levels[place] for place in places)
         with open(os.devnull, "w") as nowhere, tqdm(file=nowhere) as bar:
-            aulib.training.train_epoch(
+            train_epoch(
                 self.accelerator,
                 self.network,
                 self.optimizer,
-                aulib.training._parts(crops, targets, mine, bar.update),
+                zip(self.crops(places), targets, parts),
                 lambda outputs, targets, batch: scaled_smooth_l1(outputs, targets),
+                bar.update,
             )
 
     def step(self) -> None:
@@ -149,9 +153,7 @@ class Bench:
             self.step()
 
     def evaluation(self) -> None:
-        aulib.training.predict(
-            self.accelerator, self.network, self.store, self.others, self.packed
-        )
+        predict(self.accelerator, self.network, self.store, self.others)
 
     def bare_evaluation(self) -> None:
         """As many frames, the same ones again and again."""
@@ -230,7 +232,7 @@ def peak_anonymous_mib(count: int) -> float:
 def train_for_memory(count: int) -> None:
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
-    aulib.method.build_model = lambda *arguments, **named: nn.Sequential(
+    companion.methods.objective.build_model = lambda *arguments, **named: nn.Sequential(
         nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 5)
     )
     peak, ended = 0, threading.Event()
@@ -245,11 +247,13 @@ def train_for_memory(count: int) -> None:
         store = write_store(Path(folder) / "crops", count, 32)
         watcher = threading.Thread(target=watch)
         watcher.start()
-        options = dict(seed=0, epochs=1, batch_size=16, accumulation=1, width=1.0)
-        rates = dict(learning_rate=1e-4, learning_rate_step=1, momentum=0.9)
-        rest = dict(weight_decay=0.0, scale=2.0, sampler="multinomial", weights=None)
-        run = Path(folder) / "run"
-        aulib.training.train(store, run, method="proposed", **options, **rates, **rest)
+        settings = Settings(
+            **dict(method="proposed", weights=None, width=1.0, scale=2.0, seed=0),
+            **dict(sampler="multinomial", epochs=1, batch_size=16, accumulation=1),
+            **dict(learning_rate=1e-4, learning_rate_step=1, momentum=0.9),
+            weight_decay=0.0,
+        )
+        train(store, Path(folder) / "run", settings)
         ended.set()
         watcher.join()
     print(peak / 1024)
@@ -265,7 +269,8 @@ def crops_and_jpegs(folder: Path) -> tuple[float, float]:
 
     def draw() -> None:
         rows = generator.integers(0, len(store), 64)
-        random_crops(store, rows, 224, generator.random((64, 2)))
+        offsets = generator.random((64, 2))
+        cut_squares(store, rows, random_corners(store, rows, offsets))
 
     def decode() -> None:
         with Image.open(path) as picture:

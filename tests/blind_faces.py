@@ -3,11 +3,11 @@
     python tests/blind_faces.py sheets DIRECTORY      50 pictures, numbered, shuffled
     python tests/blind_faces.py score DIRECTORY       reads DIRECTORY/answers.json
 
-Each picture shows one AU at one level, 1 to 5, on one of the 41 people, all else
-neutral. The judge is told that and what FACS says of the five AUs, neither how often
-each occurs nor the key, and writes answers.json: [[number, "AU06", intensity], …].
-Run by hand after a change of the renderer: wanted are the right AU in at least 80 %
-and Kendall's tau of at least .8 between the levels.
+Each picture shows one AU at one level, 1 to 5, on one of the 41 people; the rest of the
+face is neutral. The judge knows this and what FACS says of the five AUs, but neither
+how often each occurs nor the key. The judge writes answers.json: [[number, "AU06",
+intensity], …]. Run this by hand after a change of the renderer. At least 80 % of the
+AUs should be right, and Kendall's tau between the levels should be at least .8.
 """
 
 import json
@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.stats import kendalltau
 
-from aulib import AU_NAMES
-from aulib.notebook import load_profile
-from aulib.standin.face import render_face
-from aulib.standin.labels import SUBJECTS
-from aulib.standin.tree import subject_identity
+from companion.base.profiles import load_profile
+from companion.bp4d import AU_NAMES
+from companion.standin.face import render_face
+from companion.standin.labels import SUBJECTS
+from companion.standin.tree import subject_identity
 
 EACH, SHEET = 2, 5  # pictures of each AU and level, and on one sheet
 SIZE = (330, 420)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from aulib import AU_NAMES
-from aulib.faces import CropStore, write_crops
+from companion.bp4d import AU_NAMES
+from companion.crops.store import CropStore, write_crops
 
 # Machines that are shared are slow at times: no example fails for its duration.
 settings.register_profile("shared", deadline=None)

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# A grid on a SLURM cluster of this one machine, as its users would run it:
+# A grid on a SLURM cluster that consists of this machine:
 #
-#   bash tests/slurm.sh          the four runs of notebooks/grids/slurm.yaml, and checks
-#   bash tests/slurm.sh COMMAND  COMMAND with the cluster up, `bash` for a shell
+#   bash tests/slurm.sh          trains the four runs of notebooks/grids/slurm.yaml and
+#                                checks them
+#   bash tests/slurm.sh COMMAND  runs COMMAND while the cluster is up; `bash` is a shell
 #
-# From the repository's root, as root, on Debian or Ubuntu; a container will do, since
-# nothing is asked of systemd. Minutes. Where there is a SLURM already it does nothing.
+# Run it from the repository's root, as root, on Debian or Ubuntu. A container is
+# enough, since systemd is not needed. It takes minutes. It refuses to start on a machine
+# that has a SLURM of its own.
 set -euo pipefail
 
 PYTHON=.venv/bin/python
@@ -13,14 +15,14 @@ dpkg --status slurm-wlm munge >/dev/null 2>&1 || {
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null
 }
-# The constraints keep snakemake at the version that everything else is tested with.
+# The constraints keep snakemake at the version that the other tests use.
 $PYTHON -c 'import snakemake_executor_plugin_slurm' 2>/dev/null ||
     $PYTHON -m pip install --quiet --constraint constraints.txt \
         snakemake-executor-plugin-slurm
 
 work=$(mktemp -d -t slurm-XXXXXX)
-chmod 755 "$work" # munged wants its socket to be within everyone's reach
-# Where SLURM looks by itself: of SLURM_CONF the plugin's jobs would know nothing.
+chmod 755 "$work" # munged requires that every user can reach its socket
+# SLURM's default place. The plugin's jobs would not see the variable SLURM_CONF.
 conf=/etc/slurm/slurm.conf
 [[ ! -e $conf ]] || { echo "$conf is there: this machine has a SLURM" >&2; exit 1; }
 mkdir -p /etc/slurm
@@ -41,8 +43,8 @@ stop() {
 trap stop EXIT
 trap "exit 130" INT TERM
 
-# No cgroups, which a container mostly may not make; no accounting database, as on many a
-# small cluster. The node is what is said here, whatever the machine has.
+# No cgroups, since most containers may not make any. No accounting database, as on many
+# small clusters. The node has the size given here, not the machine's.
 node=$(hostname -s)
 cat >"$work/slurm.conf" <<CONF
 ClusterName=test
@@ -66,7 +68,7 @@ PartitionName=all Nodes=$node Default=YES MaxTime=INFINITE
 CONF
 mkdir "$work/state" "$work/spool"
 
-start() { # in the foreground of this shell's background: its pid is known, to stop it by
+start() { # a daemon as a background job, so that `stop` knows its process id
     "$@" >"$work/$(basename "$1").out" 2>&1 &
     daemons+=($!)
 }
@@ -96,11 +98,11 @@ export TQDM_DISABLE=1
 $PYTHON -m snakemake --cores 2 --nolock --quiet host reason --config profile=tiny \
     -- runs/tiny/clean/frames.parquet
 
-runs=$($PYTHON -c 'from aulib.grid import load_grid, runs_of
+runs=$($PYTHON -c 'from companion.base.grids import load_grid, runs_of
 for _, model, seed in runs_of(load_grid("slurm")): print(f"{model}_{seed}")')
 for run in $runs; do rm -rf "runs/tiny/training/$run" "runs/tiny/grid/$run.done"; done
 
-grid() { # asks for the jobs' state every five seconds, not after forty
+grid() { # asks for the state of the jobs after five seconds instead of forty
     $PYTHON -m snakemake --executor slurm --jobs 2 --slurm-status-command squeue \
         --slurm-init-seconds-before-status-checks 5 --nolock --keep-going \
         --config profile=tiny grid=slurm -- grid 2>&1

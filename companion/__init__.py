@@ -1,0 +1,15 @@
+"""What serves the notebooks: a folder for each step from a data tree to a figure.
+
+`aulib` holds the paper's method. The folders here may import it and the folders above
+them in this list, never one below (`tests/test_architecture.py`):
+
+    base        paths, profiles, grids, provenance, atomic files, figure style
+    bp4d        the BP4D tree on disk → frames and quarantine; its check-up
+    faces       face detection, the judgement of boxes, the crop of one picture
+    crops       the store of crops; squares for the network, on a processor or a GPU
+    methods     what a run can train (the rows of Table II) and how it draws frames
+    training    the training loop, a run on disk, checkpoints, devices, logs
+    analysis    scores, intervals, effects, the spectrum of the features
+    standin     the rendered data set that takes the place of BP4D
+    workflow    executing notebooks, recording runs, `make doctor`
+"""

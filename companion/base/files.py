@@ -1,0 +1,102 @@
+"""Files that survive a crash, locks, checksums, and work spread over processes."""
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+BLOCK = 512  # tasks handed to the processes at a time
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing; it replaces `path` when the block ends, or not at all.
+
+    The content is on the disk before the file gets its name, so a crash at any moment
+    leaves either the old file or the new one.
+
+    Raises:
+        OSError: the file can't be written; the error names it.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        # A full disk is reported without a file name, and by torch.save as a
+        # RuntimeError with the OSError as its context.
+        cause = error.__context__ if isinstance(error, RuntimeError) else error
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    os.fsync(directory)  # brings the new name to the disk
+    os.close(directory)
+
+
+@contextmanager
+def lock(directory: Path) -> Iterator[None]:
+    """Keep other processes from writing to a directory while the block runs.
+
+    The lock is the file `<directory>.lock`. It ends when the process does.
+
+    Raises:
+        ValueError: another process holds the lock.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(directory.with_name(f"{directory.name}.lock"), timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(
+            f"{directory}: another process trains this run; wait for it or stop it"
+        ) from None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 checksum of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_stamp(path: str | Path) -> str:
+    """A file's size and time of change, as text; "-" where it can't be looked at."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return "-"
+    return f"{state.st_size}/{state.st_mtime_ns}"
+
+
+def map_in_processes(
+    function: Callable, tasks: list, workers: int, description: str
+) -> Iterator:
+    """`function` of each task, in order, by several processes, with a progress bar.
+
+    The processes are spawned: a fork of a process in which torch has threads may hang.
+    Tasks are handed out in blocks, so that few results wait in memory.
+    """
+    with tqdm(total=len(tasks), desc=description) as bar:
+        if workers <= 1:
+            for task in tasks:
+                yield function(task)
+                bar.update()
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            for start in range(0, len(tasks), BLOCK):
+                block = tasks[start : start + BLOCK]
+                for result in pool.map(function, block, chunksize=8):
+                    yield result
+                    bar.update()

@@ -1,0 +1,128 @@
+"""Grids: models, changes and seeds beyond a profile's two models.
+
+A grid is a file in `notebooks/grids`:
+
+    profiles: [standin]          data sets, by the names of their profiles
+    seeds: [42, 43, 44]
+    models:                      by name, each with the settings of a profile's model
+      classifier:
+        method: classifier
+        weights: as proposed     the value that the profile gives its model `proposed`
+        …
+    changes:                     every combination of one level of each change
+      target:
+        x1: {scale: 1.0}
+        x2: {scale: 2.0}
+      …
+
+A combination is named after its levels, `scratch-x1-drop50-shuffle`. A combination with
+the settings of one of the profile's models is that model and has its name, so it is not
+trained twice. A run is named by profile, model and seed.
+"""
+
+from itertools import product
+
+from companion.base.paths import ROOT
+from companion.base.profiles import MODEL_KEYS, check_keys, load_profile, read_settings
+
+GRID_KEYS = {"profiles", "seeds", "models", "changes"}
+
+
+def load_grid(name: str) -> dict:
+    """Read `notebooks/grids/<name>.yaml`.
+
+    Raises:
+        ValueError: there is no such grid, or a key is missing or unknown.
+    """
+    return read_settings(ROOT / "notebooks" / "grids" / f"{name}.yaml", GRID_KEYS)
+
+
+def grid_models(grid: dict, profile: dict) -> dict[str, dict]:
+    """The settings of each of the grid's models, by name, on a profile's data.
+
+    Args:
+        grid: from `load_grid`.
+        profile: from `load_profile`.
+
+    Raises:
+        ValueError: a model lacks a key or has an unknown one, refers to a model that
+            the profile lacks, or has the name of one with other settings.
+    """
+    return {name: settings for name, settings, _ in _members(grid, profile)}
+
+
+def levels_of_models(grid: dict, profile: dict) -> dict[str, dict[str, str]]:
+    """The levels (change → level) of each combination, by the name of its model."""
+    return {name: levels for name, _, levels in _members(grid, profile) if levels}
+
+
+def _members(grid: dict, profile: dict) -> list[tuple[str, dict, dict[str, str]]]:
+    """Name, settings and levels of each model; a listed model has no levels."""
+    wanted = [(name, own, {}) for name, own in (grid["models"] or {}).items()]
+    for levels, name in combinations(grid):
+        settings = {}
+        for change, level in levels.items():
+            settings |= grid["changes"][change][level] or {}
+        wanted.append((name, settings, levels))
+    members = []
+    for name, settings, levels in wanted:
+        if not isinstance(settings, dict):
+            raise ValueError(f"grid: model {name} has no settings")
+        resolved = {key: _as(value, key, profile) for key, value in settings.items()}
+        expected = {"method"} if resolved.get("method") == "hog" else MODEL_KEYS
+        check_keys(resolved, expected, f"grid, model {name}")
+        same = [m for m, own in profile["models"].items() if own == resolved]
+        if not same and name in profile["models"]:
+            raise ValueError(
+                f"grid: model {name} has other settings than the profile's"
+            )
+        members.append((same[0] if same else name, resolved, levels))
+    return members
+
+
+def combinations(grid: dict) -> list[tuple[dict[str, str], str]]:
+    """Every combination of the changes: its levels (change → level) and its name."""
+    changes = grid["changes"] or {}
+    if not changes:
+        return []
+    choices = [dict(zip(changes, levels)) for levels in product(*changes.values())]
+    return [(levels, "-".join(map(str, levels.values()))) for levels in choices]
+
+
+def _as(value: object, key: str, profile: dict) -> object:
+    """Replace `as MODEL` by the value that the profile gives MODEL for this key."""
+    if not (isinstance(value, str) and value.startswith("as ")):
+        return value
+    model = value.removeprefix("as ")
+    if model not in profile["models"]:
+        known = ", ".join(profile["models"])
+        raise ValueError(f"grid: {key}: {value}: the profile's models are {known}")
+    return profile["models"][model].get(key)  # an unknown key is refused later
+
+
+def find_settings(profile: dict, model: str, grid: str | None = None) -> dict:
+    """The settings of one of the profile's models, or of one of a grid's.
+
+    Args:
+        profile: from `load_profile`.
+        model: its name.
+        grid: the grid's name; None for the profile's own models.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    models = grid_models(load_grid(grid), profile) if grid else profile["models"]
+    if model not in models:
+        where = f"the grid {grid}" if grid else "the profile"
+        raise ValueError(f"model {model!r}: {where} has {', '.join(models)}")
+    return models[model]
+
+
+def runs_of(grid: dict) -> list[tuple[str, str, int]]:
+    """All runs of a grid: profile, model, seed."""
+    return [
+        (profile, model, seed)
+        for profile in grid["profiles"]
+        for model in grid_models(grid, load_profile(profile))
+        for seed in grid["seeds"]
+    ]

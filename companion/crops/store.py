@@ -1,0 +1,174 @@
+"""The crops of all frames, cut once and packed into one file."""
+
+import hashlib
+import inspect
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from companion.base.files import atomic_write, file_stamp, map_in_processes
+from companion.bp4d import AU_NAMES
+from companion.faces.boxes import BOX
+from companion.faces.crop import crop_face, read_picture
+
+
+def write_crops(
+    directory: str | Path,
+    root: str | Path,
+    frames: pd.DataFrame,
+    size: int,
+    workers: int,
+) -> None:
+    """Write the crop store of the frames that are kept.
+
+    The store is three files: `crops.bin`, the crops' RGB bytes one after another;
+    `index.parquet`, the rows of `frames` with `offset` (bytes), `height` and `width`;
+    `store.json`, written last, with the fingerprint of both. The same frames give the
+    same bytes for any number of workers. Memory does not grow with the frames.
+
+    A store made from the same pictures (by size and time), boxes, labels and crop size
+    by the same code is left alone. Any other store is replaced.
+
+    Args:
+        directory: of the store.
+        root: the data root.
+        frames: the table of frames with x0, y0, x1, y1 and `kept`.
+        size: pixels of the smaller side of a crop.
+        workers: number of processes; 1 starts none.
+
+    Raises:
+        ValueError: a picture can't be read or a box lies outside it. The store is then
+            incomplete and can't be opened.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    index = frames[frames["kept"]].reset_index(drop=True)
+    inputs = _hash_of_inputs(str(root), index, size)
+    if _is_current(directory, inputs):
+        return
+    (directory / "store.json").unlink(missing_ok=True)
+    tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
+    crop = partial(_crop, str(root), size)
+    digest, shapes = hashlib.sha256(), []
+    with atomic_write(directory / "crops.bin") as file:
+        for pixels in map_in_processes(crop, list(tasks), workers, "crops"):
+            file.write(pixels)
+            digest.update(pixels)
+            shapes.append(pixels.shape[:2])
+    shapes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
+    lengths = shapes.prod(axis=1) * 3
+    index["offset"] = np.cumsum(lengths) - lengths
+    index[["height", "width"]] = shapes.astype(np.int32)
+    digest.update(index.to_csv(index=False).encode())
+    about = {
+        "fingerprint": digest.hexdigest(),
+        "crop_size": int(size),
+        "count": len(index),
+        "made_of": inputs,
+    }
+    with atomic_write(directory / "index.parquet") as file:
+        index.to_parquet(file)
+    with atomic_write(directory / "store.json") as file:
+        file.write(json.dumps(about, indent=1).encode() + b"\n")
+
+
+def _hash_of_inputs(root: str, index: pd.DataFrame, size: int) -> str:
+    """A hash of everything that the store's bytes depend on."""
+    digest = hashlib.sha256(f"{size}\n{index.to_csv(index=False)}".encode())
+    for path in index["path"]:
+        digest.update(file_stamp(f"{root}/{path}").encode())
+    for function in (crop_face, _crop, read_picture, write_crops):
+        digest.update(inspect.getsource(function).encode())
+    return digest.hexdigest()
+
+
+def _is_current(directory: Path, inputs: str) -> bool:
+    try:
+        about = json.loads((directory / "store.json").read_text())
+        CropStore(directory)
+    except (FileNotFoundError, ValueError):
+        return False
+    return about.get("made_of") == inputs
+
+
+class CropStore:
+    """The crops written by `write_crops`; `store[i]` is a uint8 view (h, w, 3).
+
+    Attributes:
+        index: the table of frames.
+        shapes: int64 (N, 2), heights and widths in pixels.
+        bytes: uint8 (n,), all crops one after another, mapped from the disk.
+        offsets: int64 (N,), the byte at which each crop begins.
+        levels: int64 (N, Q), the coders' levels 0..5, or `aulib.UNKNOWN`.
+        crop_size: pixels of the smaller side of every crop.
+        fingerprint: SHA-256 of the crops and the index.
+
+    Args:
+        directory: of the store.
+
+    Raises:
+        FileNotFoundError: there is no complete store.
+        ValueError: its files do not belong together.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = directory = Path(directory)
+        try:
+            about = json.loads((directory / "store.json").read_text())
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{directory}: no complete crop store; run notebook 01 first"
+            ) from None
+        self.index = pd.read_parquet(directory / "index.parquet")
+        self.fingerprint: str = about["fingerprint"]
+        self.crop_size: int = about["crop_size"]
+        self.offsets = self.index["offset"].to_numpy()
+        self.levels = self.index[list(AU_NAMES)].to_numpy().astype(np.int64)
+        self.shapes = self.index[["height", "width"]].to_numpy(dtype=np.int64)
+        length = int(self.shapes.prod(axis=1).sum()) * 3
+        actual = (directory / "crops.bin").stat().st_size
+        if actual != length or len(self.index) != about["count"]:
+            raise ValueError(
+                f"{directory / 'crops.bin'}: {actual} bytes where the index says "
+                f"{length}; delete the directory and run notebook 01 again"
+            )
+        # an empty file can't be mapped
+        self.bytes = (
+            np.memmap(directory / "crops.bin", dtype=np.uint8, mode="r")
+            if length
+            else np.empty(0, dtype=np.uint8)
+        )
+
+    def rows(self, split: str) -> np.ndarray:
+        """The rows of the frames of "train" or "evaluation": int64 array.
+
+        Raises:
+            ValueError: there are none.
+        """
+        rows = np.flatnonzero(self.index["split"] == split)
+        if not len(rows):
+            raise ValueError(
+                f"{self.directory}: no {split} frames, see the waterfall of notebook 01"
+            )
+        return rows
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        height, width = self.shapes[row]
+        start = self.offsets[row]
+        crop = self.bytes[start : start + height * width * 3]
+        return crop.reshape(height, width, 3).view(np.ndarray)
+
+
+def _crop(root: str, size: int, task: tuple[str, np.ndarray]) -> np.ndarray:
+    path, box = task
+    image, _ = read_picture(f"{root}/{path}")
+    try:
+        return crop_face(image, box, size)
+    except ValueError as error:
+        raise ValueError(f"{root}/{path}: {error}; correct or drop it") from None

@@ -1,0 +1,206 @@
+"""Hills and furrows that the Action Units raise and press into the skin.
+
+They are true hollows of the depth map, so that light falls on them. Heights are those
+of full intensity, level 5 on a face of mean strength; larger heights make higher hills
+and deeper furrows. A slope is units outwards a unit down, or down a unit outwards; a
+bend above 0 turns the ends of a line outwards or down. The comments paraphrase FACS,
+see `companion.standin.muscles`.
+"""
+
+import math
+
+import numpy as np
+
+from companion.standin.person import Identity
+from companion.standin.shapes import (
+    Edge,
+    Hill,
+    Ridge,
+    between,
+    bump,
+    mirrored,
+    mound,
+    noise,
+    ridge,
+    step,
+)
+
+
+def draw_furrows(identity: Identity, pull, x, y, view: dict) -> None:
+    """Step 4: hills and furrows added to the fields of `view`, in place."""
+    s, side = mirrored(x)
+    depth, hair = view["depth"], view["hair"]
+    before = depth.copy()
+    _cheeks(identity, pull, s, y, side, depth)
+    _nasolabial_fold(identity, pull, s, y, side, view)
+    _dimple(identity, pull, s, y, side, view)
+    _around_eyes(identity, pull, s, y, side, view)
+    _chin(identity, pull, x, y, view)
+    _forehead(identity, pull, x, s, y, view)
+    np.clip(view["crease"], 0, MOST_CREASED, out=view["crease"])
+    view["crease"] *= 1 - hair
+    depth += hair * (before - depth)
+
+
+# Every furrow is a dark groove between two soft walls.
+WALL, WALL_WIDE = 0.35, 2.6  # factors: of the groove's depth; of its radius
+DARKNESS, DARKEST = 9, 0.75  # darkness a unit of depth; its limit, 0..1
+MOST_CREASED = 0.9  # darkness where furrows cross, 0..1
+
+
+def _press(view, distance, furrow: Ridge, amount) -> None:
+    """A furrow of depth `amount` where the distance is 0, in place."""
+    groove = ridge(distance, furrow)
+    wall = ridge(distance, Ridge(1, wide=WALL_WIDE * furrow.wide))
+    view["depth"] -= amount * (groove - WALL * wall)
+    view["crease"] += np.minimum(amount * DARKNESS, DARKEST) * groove
+
+
+# FACS: the cheeks bunch up, below the eyes with AU6, beside the mouth with AU12, beside
+# the nose with AU10.
+CHEEK_AU6 = Hill(0.12, x=0.56, y=0.30, wide=0.24, tall=0.12)
+CHEEK_AU12 = Hill(0.15, x=0.58, y=0.50, wide=0.20, tall=0.19)
+CHEEK_AU10 = Hill(0.075, x=0.40, y=0.42, wide=0.13, tall=0.16)
+
+
+def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
+    depth += mound(s, y, CHEEK_AU6, pull["au6"]) * identity.gain(6, side)
+    depth += mound(s, y, CHEEK_AU12, pull["au12"]) * identity.gain(12, side)
+    depth += mound(s, y, CHEEK_AU10, pull["au10"]) * identity.gain(10, side)
+
+
+# The nasolabial fold runs from the wing of the nose to beside the corner of the mouth.
+# FACS: AU10 deepens its upper part, AU12 all of it; the cheek stands over it.
+FOLD = Ridge(1, wide=0.040)
+FOLD_TOP = -0.16  # y from the base of the nose
+FOLD_X, FOLD_SLOPE = 0.265, 0.48  # at its top
+FOLD_STRAIGHT, FOLD_BEND = 0.72, 0.25  # share of the slope at its top; more a unit down
+FOLD_REST, FOLD_BY_PERSON = 0.008, 0.028  # depth of the neutral fold; by `fold`
+FOLD_AU10 = Ridge(0.060, at=0.12, wide=0.17)  # `at` from the top down
+FOLD_AU12 = Ridge(0.050, at=-0.14, wide=0.22)  # `at` from the lips' line down
+FOLD_CHEEK = Ridge(0.75, at=0.13, wide=0.13)  # factor of the depth; `at` outwards
+
+
+def _nasolabial_fold(identity: Identity, pull, s, y, side, view) -> None:
+    below = y - (identity.nose_y + FOLD_TOP)
+    across = FOLD_SLOPE * below * (FOLD_STRAIGHT + FOLD_BEND * below)
+    fold = s - (FOLD_X + across)
+    high, low = ridge(below, FOLD_AU10), ridge(y - identity.mouth_y, FOLD_AU12)
+    amount = (FOLD_REST + FOLD_BY_PERSON * identity.fold) * low
+    amount += FOLD_AU10.height * pull["fold_high"] * high * identity.gain(10, side)
+    amount += FOLD_AU12.height * pull["fold_low"] * low * identity.gain(12, side)
+    view["depth"] += FOLD_CHEEK.height * amount * ridge(fold, FOLD_CHEEK)
+    _press(view, fold, FOLD, amount)
+
+
+# AU14, dimpler. FACS: a wrinkle or dimple beside the corner of the mouth, with bulges
+# around it. All x and y are from that corner.
+DIMPLE = Ridge(0.108, wide=0.046)
+DIMPLE_X, DIMPLE_Y = 0.085, -0.02  # of its outermost point
+DIMPLE_BEND = -1.6
+DIMPLE_TALL = Ridge(1, at=0.02, wide=0.135)
+DIMPLE_BULGE = Hill(0.145, x=0.20, y=0.01, wide=0.12, tall=0.18)
+KNOT_BELOW = Hill(0.035, x=-0.02, y=0.075, wide=0.12, tall=0.06)  # tightened muscle
+KNOT_ABOVE = Hill(0.030, x=-0.02, y=-0.080, wide=0.12, tall=0.06)
+
+
+def _dimple(identity: Identity, pull, s, y, side, view) -> None:
+    mouth_x, mouth_y, dimple = identity.mouth_x, identity.mouth_y, pull["dimple"]
+    down = y - mouth_y - DIMPLE_Y
+    bow = s - (mouth_x + DIMPLE_X + DIMPLE_BEND * down * down)
+    tall = ridge(y - mouth_y, DIMPLE_TALL)
+    _press(view, bow, DIMPLE, DIMPLE.height * dimple * tall * identity.gain(14, side))
+    for hill in (DIMPLE_BULGE, KNOT_BELOW, KNOT_ABOVE):
+        view["depth"] += mound(s, y, hill, dimple, mouth_x, mouth_y)
+
+
+# AU6, cheek raiser. FACS: the skin below the eyes bags and wrinkles, crow's feet form
+# beside them. Two curved furrows with a bag over them; x and `at` of spans are from the
+# pupil, outwards.
+LID_FURROW, LID_FURROW_BY_AGE = Ridge(0.038, wide=0.026), 0.005  # neutral depth, age 1
+LID_FURROW_Y, LID_FURROW_SLOPE, LID_FURROW_BEND = 0.155, 0.10, -0.95
+LID_FURROW_SPAN = Ridge(1, at=-0.03, wide=0.21)
+BAG = Ridge(0.030, at=-0.065, wide=0.035)  # `at` below the first furrow
+SECOND_FURROW = Ridge(0.026, wide=0.030)
+SECOND_Y, SECOND_SLOPE, SECOND_BEND = 0.245, 0.32, -0.6
+SECOND_SPAN = Ridge(1, at=-0.10, wide=0.17)
+# Crow's feet run out from a point beside the eye, one line for each slope and bend.
+FEET, FEET_BY_WRINKLES = Ridge(0.036, wide=0.017), 0.005  # neutral depth, wrinkles 1
+FEET_X, FEET_Y = 0.205, -0.02  # from the pupil; from the eyes
+FEET_BEGIN, FEET_LONG = Edge(0.035, width=0.06), 0.22  # outwards from there
+FEET_END = Edge(0.0, width=0.14)  # inwards from FEET_LONG
+FEET_LINES = ((-0.75, 0.8), (-0.22, 0.5), (0.22, 0.3), (0.70, -0.2))
+
+
+def _around_eyes(identity: Identity, pull, s, y, side, view) -> None:
+    au6, gain = pull["au6"], identity.gain(6, side)
+    x = s - identity.eye_x
+    arc = y - LID_FURROW_Y - LID_FURROW_SLOPE * x - LID_FURROW_BEND * x * x
+    near = ridge(x, LID_FURROW_SPAN)
+    amount = LID_FURROW.height * au6 + LID_FURROW_BY_AGE * identity.age
+    _press(view, arc, LID_FURROW, amount * near * gain)
+    view["depth"] += BAG.height * au6 * ridge(arc, BAG) * near
+    arc = y - SECOND_Y - SECOND_SLOPE * x - SECOND_BEND * x * x
+    amount = SECOND_FURROW.height * au6 * ridge(x, SECOND_SPAN)
+    _press(view, arc, SECOND_FURROW, amount)
+    feet = (FEET.height * au6 + FEET_BY_WRINKLES * identity.wrinkles) * gain
+    away = s - (identity.eye_x + FEET_X)
+    feet = feet * step(away, FEET_BEGIN) * step(-away, FEET_END, -FEET_LONG)
+    for slope, bend in FEET_LINES:
+        line = y - FEET_Y - slope * away - bend * away * away
+        _press(view, line * (1 / math.hypot(1, slope)), FEET, feet)
+
+
+# AU17, chin raiser. FACS: the chin boss bulges and wrinkles as it is pushed up (here it
+# is pitted); a hollow forms between it and the lower lip.
+BOSS = Hill(0.075, y=-0.02, wide=0.22, tall=0.14)  # y from the chin boss
+PITS = Hill(0.036, y=0.01, wide=0.21, tall=0.14)  # y from the chin boss
+PITS_DARK = 0.30  # darkness, 0..1
+PITS_A_UNIT = 22  # values of the noise a unit; larger: smaller pits
+PITS_FROM, PITS_MOST = 0.15, 1.6  # deviations of the noise; larger: fewer; deeper
+HOLLOW, HOLLOW_SPAN = Ridge(0.060, wide=0.036), Ridge(1, wide=0.26)
+HOLLOW_Y, HOLLOW_BEND = 0.245, 0.55  # y from the lips' line
+
+
+def _chin(identity: Identity, pull, x, y, view) -> None:
+    au17, chin_y = pull["au17"], identity.chin_y
+    view["depth"] += mound(x, y, BOSS, au17, down=chin_y)
+    field = noise(identity.texture)["pores"]
+    column = (x * PITS_A_UNIT + 512).astype(np.float32)
+    row = (y * PITS_A_UNIT + 512).astype(np.float32)
+    pits = np.clip(between(field, column, row) - PITS_FROM, 0, PITS_MOST)
+    pits *= bump(x, y, PITS, down=chin_y)
+    view["depth"] -= PITS.height * au17 * pits
+    view["crease"] += PITS_DARK * au17 * pits
+    arc = y - (identity.mouth_y + HOLLOW_Y) - HOLLOW_BEND * x * x
+    _press(view, arc, HOLLOW, HOLLOW.height * au17 * ridge(x, HOLLOW_SPAN))
+
+
+# AU1 and AU2, brow raisers. FACS: wrinkles across the forehead, in its middle with AU1,
+# at its sides with AU2.
+WRINKLE = Ridge(0.022, wide=0.020)
+WRINKLES_Y, WRINKLES_BEND = (-0.56, -0.69, -0.83), 0.10
+WRINKLES_UNEVEN, WRINKLES_UNEVEN_X = -0.03, -0.4  # slope; x that it does not move
+WRINKLES_AU1 = Ridge(0.75, wide=0.42)  # share of the depth; across
+WRINKLES_AU2 = Ridge(0.75, at=0.55, wide=0.30)
+# AU4, brow lowerer. FACS: vertical wrinkles between the brows, beside a muscle bulge.
+FROWN = Ridge(0.045, wide=0.024)
+FROWN_X, FROWN_Y, FROWN_SLOPE = 0.085, -0.25, 0.10
+FROWN_TALL = Ridge(1, at=-0.27, wide=0.12)
+FROWN_BULGE = Hill(0.03, x=0.20, y=-0.25, wide=0.10, tall=0.09)
+
+
+def _forehead(identity: Identity, pull, x, s, y, view) -> None:
+    inner, outer = pull["brow_raise_inner"], pull["brow_raise_outer"]
+    if inner + outer > 0:
+        share = WRINKLES_AU1.height * inner * ridge(x, WRINKLES_AU1)
+        share += WRINKLES_AU2.height * outer * ridge(s, WRINKLES_AU2)
+        amount = WRINKLE.height * np.minimum(share, 1)
+        tilt = WRINKLES_UNEVEN * (x - WRINKLES_UNEVEN_X) * identity.uneven[4]
+        for at in WRINKLES_Y:
+            _press(view, y - at - WRINKLES_BEND * s * s - tilt, WRINKLE, amount)
+    if pull["brow_lower"] > 0:
+        line = s - FROWN_X - FROWN_SLOPE * (y - FROWN_Y)
+        amount = FROWN.height * pull["brow_lower"] * ridge(y, FROWN_TALL)
+        _press(view, line, FROWN, amount)
+        view["depth"] += mound(s, y, FROWN_BULGE, pull["brow_lower"])

@@ -1,0 +1,155 @@
+"""The functions that a face is built with: smooth hills, steps and noise.
+
+Hills and steps are polynomials that end at a finite distance. Sums, products and roots
+of float32 give the same bits on every processor; exponentials and sines may not.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+MIDLINE = np.float32(0.05**2)
+"""Square of the distance from the midline within which left and right merge."""
+
+
+class Hill(NamedTuple):
+    """A smooth elliptical hill, see `bump`; a hollow where the height is below 0."""
+
+    height: float
+    """At the centre, in the unit of what the hill is added to."""
+    wide: float
+    """Radius across: 32 % of the height is left there, nothing at two radii."""
+    tall: float
+    """Radius down."""
+    x: float = 0.0
+    """Of the centre, from the midline or from the landmark that the call adds."""
+    y: float = 0.0
+    """Of the centre, from the eyes or from the landmark that the call adds."""
+
+
+class Ridge(NamedTuple):
+    """A smooth wall along a line, see `ridge`; a furrow where it is subtracted."""
+
+    height: float
+    """On the line, in the unit of what the ridge is added to."""
+    wide: float
+    """Radius, as of a `Hill`."""
+    at: float = 0.0
+    """Of the line: the value of the distance there."""
+
+
+class Edge(NamedTuple):
+    """A smooth rise from 0 to 1, see `step`."""
+
+    at: float
+    """Where the rise has reached a half."""
+    width: float
+    """From 0 to 1."""
+
+
+def step(value: np.ndarray, edge: Edge, at: float = 0.0) -> np.ndarray:
+    """A smooth rise from 0 to 1 over an edge, moved by `at`."""
+    share = value * (1 / edge.width)
+    share += 0.5 - (at + edge.at) / edge.width
+    np.maximum(share, 0, out=share)
+    np.minimum(share, 1, out=share)
+    slow = 3 - 2 * share
+    share *= share
+    share *= slow
+    return share
+
+
+def bump(x, y, hill: Hill, right: float = 0.0, down: float = 0.0) -> np.ndarray:
+    """The form of a hill, with height 1, its centre moved by (right, down)."""
+    square = x - (right + hill.x)
+    square *= 1 / hill.wide
+    square *= square
+    along = y - (down + hill.y)
+    along *= 1 / hill.tall
+    along *= along
+    return fall(square + along)
+
+
+def mound(
+    x, y, hill: Hill, amount: float = 1.0, right: float = 0.0, down: float = 0.0
+) -> np.ndarray:
+    """`amount` times a hill, its centre moved by (right, down)."""
+    return hill.height * amount * bump(x, y, hill, right, down)
+
+
+def ridge(distance: np.ndarray, shape: Ridge) -> np.ndarray:
+    """The form of a ridge, with height 1."""
+    square = distance - shape.at
+    square *= 1 / shape.wide
+    square *= square
+    return fall(square)
+
+
+def fall(square: np.ndarray) -> np.ndarray:
+    """(1 - r^2 / 4)^4 from r^2, in place: exp(-r^2) without an exponential."""
+    square *= -0.25
+    square += 1
+    np.maximum(square, 0, out=square)
+    square *= square
+    square *= square
+    return square
+
+
+def wave(turns: np.ndarray) -> np.ndarray:
+    """Nearly sin(2 pi turns), from two parabolas."""
+    turns = turns - np.rint(turns)
+    return 8 * turns * (1 - 2 * np.abs(turns))
+
+
+@lru_cache(maxsize=16)
+def noise(seed: int) -> dict[str, np.ndarray]:
+    """Periodic fields (256, 256) of unit variance; `strands` run along the rows."""
+    white = np.random.default_rng(seed).standard_normal((4, 256, 256))
+    sizes = {"pores": 0.75, "blotches": 7, "spots": 1.3, "strands": (14, 0.7)}
+    fields = {}
+    for (name, size), values in zip(sizes.items(), white, strict=True):
+        smooth = gaussian_filter(values, size, mode="wrap")
+        fields[name] = (smooth / smooth.std()).astype(np.float32)
+    fields["spots"] = np.clip(fields["spots"] - 1.6, 0, 1.5)  # few, apart
+    return fields
+
+
+def look_up(field: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """A periodic field at columns `across` and rows `down`."""
+    return map_coordinates(field, [down, across], order=1, mode="grid-wrap")
+
+
+def between(field: np.ndarray, column, row) -> np.ndarray:
+    """A field (256, 256) at columns and rows of at least 0: a faster `look_up`."""
+    left, top = column.astype(np.int32), row.astype(np.int32)
+    right, low = column - left, row - top
+    left, top = left.astype(np.intp) & 255, top.astype(np.intp) & 255
+    after, under = (left + 1) & 255, (top + 1) & 255
+    high = field[top, left] * (1 - right) + field[top, after] * right
+    return (
+        high * (1 - low)
+        + (field[under, left] * (1 - right) + field[under, after] * right) * low
+    )
+
+
+def mirrored(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance from the midline and side of it, -1..1, both smooth at the midline."""
+    distance = np.sqrt(x * x + MIDLINE)
+    return distance, x / distance
+
+
+def window(mask: np.ndarray) -> tuple[slice, slice]:
+    """The smallest rectangle that holds a mask."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(rows) == 0:
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def paint(colour: np.ndarray, share: np.ndarray, tint: Sequence) -> None:
+    """Cover `share` (0..1) of each pixel with a colour, in place."""
+    for layer, value in zip(colour, tint, strict=True):
+        layer += share * (value - layer)

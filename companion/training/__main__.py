@@ -1,0 +1,60 @@
+"""Train one run from a shell; notebook 03 then reads what the run has left.
+
+python -m companion.training PROFILE MODEL SEED [--processes 4] [--grid GRID]
+"""
+
+import argparse
+import sys
+from contextlib import suppress
+
+import torch
+
+from companion.base.grids import find_settings
+from companion.base.paths import run_directory, training_directory
+from companion.base.profiles import load_profile, training_settings
+from companion.crops.store import CropStore
+from companion.training.device import launch
+from companion.training.log import RunLog
+from companion.training.loop import Settings
+from companion.training.run import train, train_hog
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m companion.training",
+        description="Train one run, or resume it where it was stopped.",
+    )
+    parser.add_argument("profile", help="a name in notebooks/profiles")
+    parser.add_argument("model", help="one of the profile's, or of the grid's")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("--grid", help="a name in notebooks/grids")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="that train together, a GPU each"
+    )
+    arguments = parser.parse_args()
+    profile_name, name, seed = arguments.profile, arguments.model, arguments.seed
+    try:
+        if arguments.processes > 1:
+            launch(profile_name, name, seed, arguments.processes, arguments.grid)
+            return
+        profile = load_profile(profile_name)
+        model = find_settings(profile, name, arguments.grid)
+    except (RuntimeError, ValueError) as error:
+        sys.exit(str(error))
+    torch.set_num_threads(profile["threads"])
+    directory = training_directory(profile_name, name, seed)
+    try:
+        store = CropStore(run_directory(profile_name) / "crops")
+        if model["method"] == "hog":
+            train_hog(store, directory, seed)
+        else:
+            settings = Settings(seed=seed, **training_settings(profile, model))
+            train(store, directory, settings)
+    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
+        with suppress(OSError):  # the directory itself may not be writable
+            RunLog(directory).write(f"failed: {error}")
+        sys.exit(f"{directory.name}: {error}")
+
+
+if __name__ == "__main__":
+    main()

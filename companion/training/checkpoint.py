@@ -1,0 +1,235 @@
+"""A training run on disk: begun, kept after every epoch, finished.
+
+An unfinished run has the checkpoints of its last two epochs, `checkpoint_0007.pt` and
+the one before. A checkpoint holds everything that the run needs to resume: network,
+optimizer, the best network so far, the metrics and outputs of all epochs. It is written
+atomically, so a run that is killed loses the epoch that it was at and nothing else.
+
+A finished run has `outputs.parquet`, `metrics.csv`, `best.pt` and, written last,
+`provenance.json` with their checksums.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+import torch
+
+from companion.base.files import atomic_write, sha256
+from companion.base.paths import ROOT
+from companion.base.provenance import write_provenance
+from companion.training.device import out_of_memory
+
+OUTPUTS, METRICS, BEST = "outputs.parquet", "metrics.csv", "best.pt"
+PARAMETERS, PROVENANCE = "parameters.json", "provenance.json"
+KEPT = 2  # checkpoints
+SOURCES = ("aulib", "companion/methods", "companion/crops/squares.py")
+SOURCES += ("companion/training/loop.py", "companion/training/device.py")
+"""The code that decides what is trained and scored, and how."""
+
+
+def begin(
+    directory: Path, parameters: dict, log: Callable[[str], None]
+) -> tuple[pd.DataFrame | None, dict | None]:
+    """Find out where a run stands.
+
+    A run that can't be resumed is moved to `<directory>.before`, and the log says so: a
+    run with other parameters, or a finished run with a damaged or missing file.
+
+    Args:
+        directory: of the run; made if need be.
+        parameters: plain values of JSON that define the run.
+        log: takes a line of text.
+
+    Returns:
+        The metrics of a finished run, else None; and the newest checkpoint of an
+        unfinished one, None before its first epoch.
+
+    Raises:
+        ValueError: there are checkpoints, and none can be used.
+    """
+    provenance = _read_json(directory / PROVENANCE)
+    before = _read_json(directory / PARAMETERS) or provenance.get("parameters")
+    if before and before != parameters:
+        _move_aside(directory, difference(before, parameters), log)
+    elif provenance:
+        problem = _damage(directory, provenance.get("sha256", {}))
+        if not problem:
+            for path in _checkpoints(directory):
+                path.unlink()  # left by a run killed at its very end
+            if provenance["sources"] != sources_digest():
+                log(
+                    f"{directory}: trained by other versions of the sources (even a "
+                    "comment counts) and used as it is; remove it to train it again"
+                )
+            return pd.read_csv(directory / METRICS), None
+        _move_aside(directory, problem, log)
+    elif (directory / OUTPUTS).is_file() and not _checkpoints(directory):
+        _move_aside(directory, f"{OUTPUTS} has no {PROVENANCE}", log)
+    directory.mkdir(parents=True, exist_ok=True)
+    with atomic_write(directory / PARAMETERS) as file:
+        file.write(json.dumps(parameters, indent=2).encode() + b"\n")
+    state = read_checkpoint(directory, parameters, log)
+    if state is not None:
+        log(f"{directory}: resumes after epoch {len(state['metrics'])}")
+    return None, state
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged ({error}); remove it") from None
+
+
+def _damage(directory: Path, checksums: dict[str, str]) -> str:
+    """What is wrong with a finished run's files; empty if nothing is."""
+    for name in (OUTPUTS, METRICS, BEST):
+        if not (directory / name).is_file():
+            return f"{name} is missing"
+        if checksums.get(name) != sha256(directory / name):
+            return f"the checksum of {name} is not the one in {PROVENANCE}"
+    return ""
+
+
+def _move_aside(directory: Path, why: str, log: Callable[[str], None]) -> None:
+    aside = directory.with_name(f"{directory.name}.before")
+    log(f"{directory}: starts over, {why}; the old run is now {aside.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.rename(directory, aside)
+
+
+def finished(directory: Path) -> bool:
+    """Whether a run has come to its end."""
+    return (directory / PROVENANCE).is_file()
+
+
+def sources_digest() -> str:
+    """A checksum of `SOURCES` as they are now: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        path = ROOT / name
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def write_checkpoint(directory: Path, state: dict) -> None:
+    """Write the checkpoint of an epoch, then remove all but the last two.
+
+    Args:
+        directory: of the run.
+        state: tensors and plain values, as `torch.load(weights_only=True)` takes them;
+            `metrics` has one row for each epoch.
+
+    Raises:
+        OSError: it can't be written; the earlier checkpoints are left as they were.
+    """
+    epoch = len(state["metrics"])
+    path = directory / f"checkpoint_{epoch:04d}.pt"
+    try:
+        with atomic_write(path) as file:
+            torch.save(state, file)
+    except OSError as error:
+        raise OSError(
+            f"{path}: epoch {epoch} could not be written ({error.strerror}; "
+            f"{shutil.disk_usage(directory).free / 1e9:.1f} GB free); the epochs "
+            "before it are kept: mend that and start again"
+        ) from error
+    kept = [directory / f"checkpoint_{epoch - n:04d}.pt" for n in range(KEPT)]
+    for other in set(_checkpoints(directory)) - set(kept):
+        other.unlink()
+
+
+def read_checkpoint(
+    directory: Path, parameters: dict, log: Callable[[str], None]
+) -> dict | None:
+    """The newest sound checkpoint, or None before the first epoch.
+
+    A damaged checkpoint is named in the log, and the one before it is used.
+
+    Raises:
+        ValueError: there are checkpoints, but they are damaged or of other parameters.
+        OSError, RuntimeError: a checkpoint can't be read now (an input error, or too
+            little memory); nothing has been changed.
+    """
+    problem = ""
+    for path in reversed(_checkpoints(directory)):
+        try:
+            return _load(path, parameters)
+        except ValueError as error:
+            problem = str(error)
+            log(f"{problem}; trying the one before")
+    if problem:
+        raise ValueError(
+            f"{problem}; no other checkpoint is left: remove {directory} to start over"
+        )
+    return None
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    paths = directory.glob("checkpoint_*.pt")
+    return sorted(p for p in paths if re.fullmatch(r"checkpoint_\d{4,}\.pt", p.name))
+
+
+def _load(path: Path, parameters: dict) -> dict:
+    """Read a checkpoint. PyTorch itself does not verify the checksums in its files."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        state = None if damaged else torch.load(path, "cpu", weights_only=True)
+        found = state["parameters"]
+    except Exception as error:  # a damaged file fails in many ways
+        # EINVAL is a wrong offset in the file; any other OSError is the disk's
+        failing_disk = isinstance(error, OSError) and error.errno != errno.EINVAL
+        if failing_disk or out_of_memory(error):
+            raise
+        raise ValueError(f"{path}: damaged, or no checkpoint") from error
+    if found != parameters:
+        raise ValueError(f"{path}: of another run, {difference(found, parameters)}")
+    return state
+
+
+def finish(directory: Path, state: dict, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Write the files of a finished run, remove its checkpoints, return its metrics.
+
+    Args:
+        directory: of the run.
+        state: after the last epoch.
+        outputs: from `companion.training.outputs.output_table`.
+    """
+    metrics, best = pd.DataFrame(state["metrics"]), state["best"]
+    with atomic_write(directory / BEST) as file:
+        torch.save(best, file)
+    with atomic_write(directory / METRICS) as file:
+        metrics.to_csv(file, index=False)
+    with atomic_write(directory / OUTPUTS) as file:
+        outputs.to_parquet(file, compression="zstd")
+    stable = {
+        "parameters": state["parameters"],
+        "sha256": {name: sha256(directory / name) for name in (OUTPUTS, METRICS, BEST)},
+        "ran_on": state["ran_on"],
+        "sources": sources_digest(),
+        "network_parameters": sum(values.numel() for values in best.values()),
+    }
+    seconds = float(median(state["seconds"]))
+    write_provenance(directory / PROVENANCE, stable, epoch_seconds=seconds)
+    for path in _checkpoints(directory):
+        path.unlink()
+    return metrics
+
+
+def difference(found: dict, wanted: dict) -> str:
+    """How two dictionaries of parameters differ, in one line."""
+    keys = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
+    return ", ".join(f"{key} {found.get(key)} not {wanted.get(key)}" for key in keys)

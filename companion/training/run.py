@@ -1,0 +1,243 @@
+"""One training run: a directory that is begun or resumed, and filled epoch by epoch.
+
+    parameters.json         what defines the run
+    log.txt                 when it began, resumed and finished each epoch, how fast
+    events/                 the learning curves, for TensorBoard
+    checkpoint_0007.pt      what an unfinished run resumes from
+                            (see `companion.training.checkpoint`)
+    outputs.parquet         every evaluation frame at every epoch: labels, raw outputs
+    metrics.csv             one row an epoch: losses and ICC(3,1)
+    best.pt                 the network of the epoch with the best mean ICC
+    provenance.json         parameters, data, versions; commit, time, machine
+
+A killed run resumes after its last finished epoch and ends with the same numbers.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+
+from aulib import UNKNOWN
+from aulib.inference import to_intensity
+from companion.base.files import lock, sha256
+from companion.crops.store import CropStore
+from companion.methods import build_objective
+from companion.methods.hog import fit_all
+from companion.methods.objective import Estimate, Objective
+from companion.training.checkpoint import begin, difference, finish, write_checkpoint
+from companion.training.device import execution_facts, open_accelerator, prepare
+from companion.training.log import RunLog
+from companion.training.loop import Epoch, Settings, draw, run_epochs
+from companion.training.outputs import output_table, score
+
+
+def train(
+    store: CropStore,
+    directory: str | Path,
+    settings: Settings,
+    after_epoch: Callable[[pd.DataFrame], None] | None = None,
+) -> pd.DataFrame:
+    """Train and evaluate one network, or resume where an earlier call was stopped.
+
+    Uses the GPU if there is one, and all processes that call it together. A finished
+    run with the same settings on the same crops is read and not trained again; a run
+    with other settings is moved aside.
+
+    Args:
+        store: crops of the training and the evaluation frames.
+        directory: of the run.
+        settings: of the run.
+        after_epoch: called in the first process after every epoch, with the metrics so
+            far.
+
+    Returns:
+        metrics.csv: columns epoch, learning_rate, train_loss, evaluation_loss,
+        AU06 … AU17 (ICC(3,1) after Eq. 3) and mean, one row for each epoch.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+        ValueError: there are no frames to train on or to evaluate; the checkpoints of
+            an earlier call can't be used; or another process trains this run.
+        OSError: an epoch can't be written.
+        torch.OutOfMemoryError: a step or the evaluation does not fit into memory.
+    """
+    accelerator, directory = open_accelerator(), Path(directory)
+    if settings.method == "structured" and accelerator.num_processes > 1:
+        raise ValueError(
+            "method 'structured' updates a part of its weights in each step, which "
+            "several processes can't share: train it in one"
+        )
+    parameters = run_parameters(settings, store)
+    each = len(draw(store, settings, 1))  # raises where there is nothing to train on
+    # the first process alone reads and writes the directory
+    main, log = accelerator.is_main_process, RunLog(directory)
+    with lock(directory) if main else nullcontext():
+        found = begin(directory, parameters, log.write) if main else (None, None)
+        finished, state = broadcast_object_list([*found])
+        if finished is not None:
+            return finished
+        state = state or new_state(parameters)
+        objective, optimizer = build(accelerator, settings, state)
+        network = prepare(accelerator, objective.network, store.crop_size)
+        place = (accelerator, network, objective, optimizer, store, settings)
+        first, metrics = len(state["metrics"]) + 1, None
+        if not main:
+            for _ in run_epochs(*place, first):
+                pass
+        else:
+            note_execution(state, accelerator, settings, log)
+            log.open(settings.epochs, each, state["metrics"])
+            with closing(log):
+                for epoch in run_epochs(*place, first, log.bar.update):
+                    record(state, epoch, store, objective, optimizer)
+                    write_checkpoint(directory, state)
+                    log.epoch(state["metrics"][-1], epoch)
+                    if after_epoch:
+                        after_epoch(pd.DataFrame(state["metrics"]))
+            metrics = finish(directory, state, output_table(store, state))
+        return broadcast_object_list([metrics])[0]
+
+
+def run_parameters(settings: Settings, store: CropStore) -> dict:
+    """What defines a run, as plain values of JSON.
+
+    Weights stand there by name and checksum. The accumulation does not: like the device
+    it changes the last digits at most.
+    """
+    parameters = asdict(settings) | {"weights": _name_weights(settings.weights)}
+    del parameters["accumulation"]
+    return parameters | {"crop_size": store.crop_size, "data": store.fingerprint}
+
+
+def _name_weights(weights: str | Path | None) -> str | None:
+    if weights is None or weights == "imagenet":
+        return weights
+    return f"{Path(weights).name} {sha256(Path(weights))[:16]}"
+
+
+def new_state(parameters: dict) -> dict:
+    """The state of a run before its first epoch; `record` fills it."""
+    lists = ("metrics", "values", "levels", "seconds", "ran_on")
+    return {"parameters": parameters, **{name: [] for name in lists}}
+
+
+def build(
+    accelerator: Accelerator, settings: Settings, state: dict
+) -> tuple[Objective, torch.optim.SGD]:
+    """The network on its device, and its optimizer: new, or from a checkpoint.
+
+    Both are large, so they are taken out of the checkpoint's state.
+    """
+    torch.manual_seed(settings.seed)
+    resumed = "network" in state
+    with accelerator.local_main_process_first():  # one process downloads the weights
+        objective = build_objective(
+            settings.method,
+            None if resumed else settings.weights,
+            settings.width,
+            settings.scale,
+        )
+    network = objective.network
+    network.to(accelerator.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    for weight in network.parameters():  # some have no gradient in the first step
+        optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+    if resumed:
+        network.load_state_dict(state.pop("network"))
+        optimizer.load_state_dict(state.pop("optimizer"))
+    return objective, optimizer
+
+
+def note_execution(
+    state: dict, accelerator: Accelerator, settings: Settings, log: RunLog
+) -> None:
+    """Add to the state where the run goes on, and log it if that is a new place."""
+    here = execution_facts(accelerator) | {"accumulation": settings.accumulation}
+    if not state["ran_on"]:
+        state["ran_on"] = [here]
+    elif state["ran_on"][-1] != here:
+        change = difference(state["ran_on"][-1], here).replace(" not ", " then, now ")
+        log.write(f"{log.title}: {change}; the last digits will depend on it")
+        state["ran_on"] = [*state["ran_on"], here]
+
+
+def record(
+    state: dict,
+    epoch: Epoch,
+    store: CropStore,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Score an epoch, and bring the state up to it."""
+    network = objective.network
+    truth = torch.from_numpy(store.levels[store.rows("evaluation")])
+    estimate = objective.estimate(epoch.outputs)
+    row = {
+        "epoch": epoch.number,
+        "learning_rate": epoch.learning_rate,
+        "train_loss": epoch.train_loss,
+        "evaluation_loss": objective.evaluation_loss(epoch.outputs, truth).item(),
+        **score(estimate, truth.numpy()),
+    }
+    earlier = [other["mean"] for other in state["metrics"]]
+    if not earlier or row["mean"] > max(earlier):
+        weights = network.state_dict().items()
+        state["best"] = {name: values.cpu().clone() for name, values in weights}
+    state["metrics"].append(row)
+    state["values"].append(estimate.values)
+    if not estimate.rounded:
+        state["levels"].append(estimate.levels)
+    state["seconds"].append(round(epoch.training_seconds + epoch.evaluation_seconds, 2))
+    state["network"] = network.state_dict()
+    state["optimizer"] = optimizer.state_dict()
+
+
+def train_hog(store: CropStore, directory: str | Path, seed: int) -> pd.DataFrame:
+    """Fit HOG's regressors as a run of one epoch; returns and raises as `train` does.
+
+    Args:
+        store: crops of the training and the evaluation frames.
+        directory: of the run; its best.pt holds the regressors' weights and biases.
+        seed: of the cross-validation.
+    """
+    directory = Path(directory)
+    parameters = {"method": "hog", "seed": seed}
+    parameters |= {"crop_size": store.crop_size, "data": store.fingerprint}
+    training, evaluation = store.rows("train"), store.rows("evaluation")
+    log = RunLog(directory)
+    with lock(directory):
+        finished, _ = begin(directory, parameters, log.write)
+        if finished is not None:
+            return finished
+        began = time.perf_counter()
+        values, regressors = fit_all(store, seed, log.write)
+        errors, truth = np.abs(values - store.levels), store.levels[evaluation]
+        answers = torch.from_numpy(values[evaluation])
+        estimate = Estimate(answers, to_intensity(answers, 1.0), rounded=True)
+        row = {
+            "epoch": 1,
+            "learning_rate": 0.0,
+            "train_loss": errors[training].mean(),
+            "evaluation_loss": errors[evaluation][truth != UNKNOWN].mean(),
+            **score(estimate, truth),
+        }
+        seconds = round(time.perf_counter() - began, 2)
+        log.write(f"{log.title}: mean ICC {row['mean']:.3f} after {seconds:.0f} s")
+        state = new_state(parameters)
+        state |= {"metrics": [row], "values": [answers], "seconds": [seconds]}
+        state["best"] = regressors
+        return finish(directory, state, output_table(store, state))

@@ -1,0 +1,133 @@
+"""Copy a finished run to where git keeps it (`make record`).
+
+- Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, and
+  those of the grid `table_2` as far as it is trained. Only the stand-in is recorded:
+  outputs hold the coders' labels, and BP4D's labels are licensed.
+- For the grid `ablation`, `data/recorded/standin/ablation.parquet` keeps the sums for
+  each person and epoch, which are all that its notebook reads.
+- The latest measurements of `make bench` go to `data/benchmarks`.
+- For the profile `standin` the notebooks are executed once more with the parameters in
+  `notebooks/`. So the committed outputs are those that a visitor gets. The figures that
+  the notebooks draw go to `figures/`.
+
+    python -m companion.workflow.record PROFILE
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from papermill.exceptions import PapermillExecutionError
+
+from companion.analysis.runs import read_sums, sums_table
+from companion.base.grids import load_grid, runs_of
+from companion.base.paths import ROOT, run_directory
+from companion.base.profiles import load_profile
+from companion.training.checkpoint import finished
+from companion.workflow.execute import execute, last_line
+
+GRID_FILES = ("outputs.parquet", "metrics.csv", "provenance.json")
+TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv")
+
+
+def training_copies(name: str) -> dict[Path, Path]:
+    """Source → target of every file of a profile's trainings that is recorded.
+
+    Raises:
+        ValueError: the profile's data are not a stand-in's.
+    """
+    profile = load_profile(name)
+    if not profile["standin"]:
+        raise ValueError(
+            f"profile {name}: its outputs hold the coders' labels, which are licensed; "
+            "only stand-in runs are recorded"
+        )
+    source, target = run_directory(name), ROOT / "data" / "recorded" / name
+    files = {
+        f"{model}_{seed}": TRAINING_FILES
+        for model in profile["models"]
+        for seed in profile["seeds"]
+    }
+    for data, model, seed in runs_of(load_grid("table_2")):
+        run = f"{model}_{seed}"
+        ours = data == name and model not in profile["models"]
+        if ours and finished(source / "training" / run):
+            files[run] = GRID_FILES
+    copies = {
+        source / "training" / run / file: target / "training" / run / file
+        for run in files
+        for file in files[run]
+    }
+    correlations = "training_correlations.csv"  # of the training labels, notebook 01
+    copies[source / "clean" / correlations] = target / correlations
+    return copies
+
+
+def record_sums(name: str, grid: str) -> bool:
+    """Record a grid's sums for each person and epoch if all its runs are finished.
+
+    Returns:
+        Whether the sums were recorded.
+    """
+    sums, missing = read_sums(name, "runs", grid)
+    if missing:
+        return False
+    path = ROOT / "data" / "recorded" / name / f"{grid}.parquet"
+    sums_table(sums).to_parquet(path, compression="zstd", index=False)
+    return True
+
+
+def benchmark_copies() -> dict[Path, Path]:
+    """Source → target of the latest measurements of `make bench`, if there are any."""
+    sources = sorted((ROOT / "runs" / "bench").glob("*.*"))
+    return {path: ROOT / "data" / "benchmarks" / path.name for path in sources}
+
+
+def copy_all(copies: dict[Path, Path]) -> None:
+    """Copy every file, or none if one is missing.
+
+    Raises:
+        FileNotFoundError: a file is missing; the error names the first.
+    """
+    for source in copies:
+        if not source.is_file():
+            raise FileNotFoundError(f"{source}: no such file; run `make` to its end")
+    for source, target in copies.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def record_notebooks() -> None:
+    """Execute the notebooks with their own parameters; keep them and their figures."""
+    made = run_directory("standin")
+    executed = {}
+    for notebook in sorted((ROOT / "notebooks").glob("0*.ipynb")):
+        target = made / "notebooks" / "as_committed" / notebook.name
+        print(notebook.name, flush=True)
+        try:
+            execute(notebook, target, {})
+        except PapermillExecutionError as error:
+            sys.exit(f"{notebook.name}: {last_line(error)}")
+        executed[target] = notebook
+    figures = sorted((made / "figures").glob("*"))
+    figures = [path for path in figures if path.suffix in FIGURE_SUFFIXES]
+    copy_all(executed | {path: ROOT / "figures" / path.name for path in figures})
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m companion.workflow.record PROFILE")
+    try:
+        copy_all(training_copies(sys.argv[1]) | benchmark_copies())
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+    if sys.argv[1] == "standin":
+        if not record_sums("standin", "ablation"):
+            print("ablation: not all runs are finished; the recorded sums stay")
+        record_notebooks()
+    print("recorded; `git status` shows what changed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Main effects and simple effects of designs whose effects are known."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from companion.analysis.effects import (
+    differences,
+    main_effects,
+    margin_of_error,
+    pooled_sd,
+    simple_effects,
+)
+from companion.bp4d import AU_NAMES
+
+CHANGES = {"start": ["a", "b"], "target": ["x1", "x2"], "sampler": ["s", "m", "j"]}
+LEVELS = {
+    "-".join(levels): dict(zip(CHANGES, levels))
+    for levels in product(*CHANGES.values())
+}
+SIZES = {"b": 0.2, "x2": -0.1, "m": 0.03, "j": 0.05}
+
+
+def additive(noise: float = 0.0) -> dict[str, np.ndarray]:
+    """Scores (1 + 400, 5): the sum of the levels' effects, and noise."""
+    generator = np.random.default_rng(0)
+    return {
+        name: sum(SIZES.get(level, 0) for level in levels.values())
+        + noise * generator.normal(size=(401, 5))
+        for name, levels in LEVELS.items()
+    }
+
+
+def test_effects_that_add_up_are_found_exactly():
+    table = main_effects(LEVELS, CHANGES, additive(), (0.01, 4))
+    assert len(table) == 4 * (len(AU_NAMES) + 1)
+    for row in table.itertuples():
+        high = row.effect.split(": ")[1].split(",")[0]
+        assert row.size == pytest.approx(SIZES[high])
+        assert row.low == pytest.approx(row.high)
+    assert table.groupby("effect", sort=False)["pairs"].first().tolist() == [6, 6, 4, 4]
+    inner = simple_effects(LEVELS, CHANGES, additive(), (0.01, 4))
+    for effect, row in inner.drop(columns="seeds ±").iterrows():
+        high = effect.split(": ")[1].split(",")[0]
+        np.testing.assert_allclose(row.dropna(), SIZES[high])
+    # "start: b, not a" has three pairs with each target and two with each sampler
+    start = inner.loc["start: b, not a"]
+    assert start["seeds ±"] == margin_of_error(0.01, 4, 1)
+    others = ["target: x1", "target: x2", "sampler: s", "sampler: m", "sampler: j"]
+    assert list(start.dropna().drop("seeds ±").index) == others
+
+
+def test_main_effects_against_least_squares():
+    """In a balanced design main effects are coefficients of a linear model."""
+    scored = additive(noise=0.1)
+    rows = [
+        [1, *(level in levels.values() for level in SIZES)]
+        for levels in LEVELS.values()
+    ]
+    observed = [scored[name][0].mean() for name in LEVELS]
+    expected = np.linalg.lstsq(np.array(rows, float), np.array(observed), rcond=None)[0]
+    table = main_effects(LEVELS, CHANGES, scored, (0.01, 4)).query("AU == 'mean'")
+    np.testing.assert_allclose(table["size"], expected[1:], atol=1e-12)
+    starts = [
+        scored[name] - scored["a" + name[1:]] for name in LEVELS if name[0] == "b"
+    ]
+    resampled = np.mean(starts, axis=0)[1:].mean(axis=1)
+    expected = np.percentile(resampled, [2.5, 97.5])
+    np.testing.assert_allclose(table.iloc[0][["low", "high"]].astype(float), expected)
+    seeds = [margin_of_error(0.01, 4, pairs) for pairs in (6, 6, 4, 4)]
+    np.testing.assert_allclose(table["seeds ±"], seeds)
+    below, above = table["size"] - table["low"], table["high"] - table["size"]
+    np.testing.assert_allclose(table["lower"], table["size"] - np.hypot(below, seeds))
+    np.testing.assert_allclose(table["upper"], table["size"] + np.hypot(above, seeds))
+
+
+def test_one_stalled_model_moves_every_effect_unless_its_pairs_are_left_out():
+    scored = additive()
+    scored["b-x2-m"] = scored["b-x2-m"] - 6
+    without = main_effects(LEVELS, CHANGES, scored, (0.01, 4), ["b-x2-m"])
+    without = without.query("AU == 'mean'").set_index("effect")
+    start = without.loc["start: b, not a"]
+    assert start["size"] == pytest.approx(0.2) and start["pairs"] == 5
+    assert start["with stalled"] == pytest.approx(0.2 - 6 / 6)
+    assert without.loc["sampler: j, not s", "pairs"] == 4
+    inner = simple_effects(LEVELS, CHANGES, scored, (0.01, 4), ["b-x2-m"])
+    sizes = inner.loc["start: b, not a"].drop("seeds ±").dropna()
+    np.testing.assert_allclose(sizes, 0.2)
+
+
+def test_pairs_of_missing_models_and_within_a_level():
+    scored = additive()
+    del scored["a-x1-s"]
+    assert len(differences(LEVELS, scored, "start", "a", "b")) == 5
+    assert (
+        len(differences(LEVELS, scored, "start", "a", "b", (), ("target", "x2"))) == 3
+    )
+    assert main_effects(LEVELS, CHANGES, {}, (0.01, 4)).empty
+
+
+def test_the_pooled_sd_is_pooled():
+    runs = {"one": [0.1, 0.2, 0.3], "two": [1.0, 1.4], "three": [5.0]}
+    variances = [np.var(runs[name], ddof=1) for name in ("one", "two")]
+    sd, freedom = pooled_sd(runs)
+    assert freedom == 3
+    assert sd == pytest.approx(np.sqrt((2 * variances[0] + variances[1]) / 3))
+    assert np.isnan(pooled_sd({"three": [5.0]})[0])
+    assert np.isnan(margin_of_error(np.nan, 0, 3))
+
+
+def test_the_interval_over_seeds_has_nominal_coverage():
+    """Six differences between single runs; the sd comes from six other runs."""
+    generator, inside = np.random.default_rng(0), []
+    for _ in range(2000):
+        runs = {name: list(generator.normal(size=3)) for name in ("one", "two")}
+        mean = (generator.normal(size=6) - generator.normal(size=6)).mean()
+        inside.append(abs(mean) < margin_of_error(*pooled_sd(runs), 6))
+    assert 0.935 < np.mean(inside) < 0.965

@@ -1,0 +1,259 @@
+"""Grids: their files, their models by name, their runs."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+
+from companion.base import grids
+from companion.base.grids import (
+    combinations,
+    find_settings,
+    grid_models,
+    levels_of_models,
+    load_grid,
+    runs_of,
+)
+from companion.base.profiles import MODEL_KEYS, load_profile
+
+PROFILES = ["bp4d", "standin", "standin_gpu", "tiny"]
+PLAIN = {
+    "method": "baseline",
+    "learning_rate": 0.01,
+    "scale": 1.0,
+    "sampler": "shuffle",
+    "weights": None,
+}
+PROFILE = {
+    "models": {
+        "baseline": PLAIN,
+        "proposed": {
+            "method": "proposed",
+            "learning_rate": 0.001,
+            "scale": 2.0,
+            "sampler": "multinomial",
+            "weights": "some.pt",
+        },
+    }
+}
+
+
+def grid_of(models: dict | None = None, changes: dict | None = None) -> dict:
+    return {
+        "profiles": ["standin"],
+        "seeds": [1, 2],
+        "models": models or {},
+        "changes": changes or {},
+    }
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """The folder of the grids in an empty checkout."""
+    monkeypatch.setattr(grids, "ROOT", tmp_path)
+    path = tmp_path / "notebooks" / "grids"
+    path.mkdir(parents=True)
+    return path
+
+
+def write_grid(folder: Path, name: str, content: dict) -> None:
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+
+
+# -- the file
+
+
+def test_an_unknown_grid_is_refused_with_the_names_of_the_others(folder):
+    write_grid(folder, "small", grid_of())
+    write_grid(folder, "large", grid_of())
+    with pytest.raises(ValueError, match=r"odd\.yaml: no such file; .* large, small$"):
+        load_grid("odd")
+
+
+def test_a_grid_is_read_as_it_was_written(folder):
+    written = grid_of({"hog": {"method": "hog"}})
+    write_grid(folder, "small", written)
+    assert load_grid("small") == written
+
+
+@pytest.mark.parametrize("key", ["profiles", "seeds", "models", "changes"])
+def test_a_grid_without_a_key(folder, key):
+    write_grid(folder, "small", {k: v for k, v in grid_of().items() if k != key})
+    with pytest.raises(ValueError, match=rf"small\.yaml: key '{key}' is missing$"):
+        load_grid("small")
+
+
+def test_a_grid_with_an_unknown_key(folder):
+    write_grid(folder, "small", grid_of() | {"seed": [42]})
+    with pytest.raises(ValueError, match=r"small\.yaml: key 'seed' is unknown$"):
+        load_grid("small")
+
+
+# -- its models
+
+
+def test_as_is_the_profiles_value_of_that_key():
+    settings = {key: "as baseline" for key in PLAIN}
+    settings |= {"learning_rate": "as proposed", "weights": "as proposed", "scale": 3.0}
+    found = grid_models(grid_of({"mixed": settings}), PROFILE)
+    expected = {"learning_rate": 0.001, "weights": "some.pt", "scale": 3.0}
+    assert found == {"mixed": PLAIN | expected}
+
+
+def test_as_a_model_that_the_profile_lacks():
+    models = {"odd": PLAIN | {"scale": "as nobody"}}
+    message = "^grid: scale: as nobody: the profile's models are baseline, proposed$"
+    with pytest.raises(ValueError, match=message):
+        grid_models(grid_of(models), PROFILE)
+
+
+@pytest.mark.parametrize("key", PLAIN)
+def test_a_model_without_a_key(key):
+    settings = {name: value for name, value in PLAIN.items() if name != key}
+    with pytest.raises(ValueError, match=f"model odd: key '{key}' is missing"):
+        grid_models(grid_of({"odd": settings}), PROFILE)
+
+
+@pytest.mark.parametrize("value", ["red", 3, None, "as baseline"])
+def test_a_model_with_an_unknown_key(value):
+    models = {"odd": PLAIN | {"colour": value}}
+    with pytest.raises(ValueError, match="model odd: key 'colour' is unknown"):
+        grid_models(grid_of(models), PROFILE)
+
+
+def test_hog_has_no_key_but_its_method():
+    found = grid_models(grid_of({"hog": {"method": "hog"}}), PROFILE)
+    assert found == {"hog": {"method": "hog"}}
+    models = {"hog": {"method": "hog", "scale": 1.0}}
+    with pytest.raises(ValueError, match="model hog: key 'scale' is unknown"):
+        grid_models(grid_of(models), PROFILE)
+
+
+def test_combinations_are_complete_and_named_after_their_levels():
+    changes = {
+        "first": {"a": {}, "b": {}},
+        "second": {"c": {}, "d": {}, "e": {}},
+        "third": {"f": {}},
+    }
+    found = combinations(grid_of(changes=changes))
+    assert [name for _, name in found] == [
+        *("a-c-f", "a-d-f", "a-e-f"),
+        *("b-c-f", "b-d-f", "b-e-f"),
+    ]
+    assert found[4] == ({"first": "b", "second": "d", "third": "f"}, "b-d-f")
+    assert combinations(grid_of()) == []
+    assert combinations(grid_of() | {"changes": None}) == []
+
+
+def test_a_combination_has_the_settings_of_its_levels():
+    rest = {key: PLAIN[key] for key in ("method", "learning_rate", "weights")}
+    changes = {
+        "target": {"x1": {"scale": 1.0}, "x5": {"scale": 5.0}},
+        "sampler": {"shuffle": {"sampler": "shuffle"}, "joint": {"sampler": "joint"}},
+        "rest": {"same": rest},
+    }
+    grid = grid_of({"mine": PLAIN | {"scale": 7.0}}, changes)
+    assert grid_models(grid, PROFILE) == {
+        "mine": PLAIN | {"scale": 7.0},
+        "baseline": PLAIN,  # has the settings of x1-shuffle-same
+        "x1-joint-same": PLAIN | {"sampler": "joint"},
+        "x5-shuffle-same": PLAIN | {"scale": 5.0},
+        "x5-joint-same": PLAIN | {"scale": 5.0, "sampler": "joint"},
+    }
+    levels = levels_of_models(grid, PROFILE)
+    assert list(levels) == [*grid_models(grid, PROFILE)][1:]
+    assert levels["baseline"] == {"target": "x1", "sampler": "shuffle", "rest": "same"}
+
+
+@pytest.mark.parametrize(
+    "models, message",
+    [
+        ({"odd": None}, "model odd has no settings"),
+        ({"proposed": PLAIN | {"scale": 3.0}}, "model proposed has other settings"),
+    ],
+)
+def test_wrong_models_are_refused(models, message):
+    with pytest.raises(ValueError, match=message):
+        grid_models(grid_of(models), PROFILE)
+
+
+def test_a_grids_model_that_equals_the_profiles_has_its_name():
+    models = {"mine": {key: "as proposed" for key in PLAIN}}
+    assert list(grid_models(grid_of(models), PROFILE)) == ["proposed"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "name, extra, samplers",
+    [
+        ("ablation", ["baseline-joint", "proposed-joint"], ["shuffle", "multinomial"]),
+        ("ablation_batch", [], ["shuffle", "multinomial", "joint"]),
+    ],
+)
+def test_the_ablations_combinations_include_the_papers_two_models(
+    profile, name, extra, samplers
+):
+    settings = load_profile(profile)
+    models = grid_models(load_grid(name), settings)
+    places = ("scratch", "pretrained"), ("x1", "x2"), ("drop50", "drop60"), samplers
+    names = ["-".join(levels) for levels in product(*places)]
+    names[names.index("scratch-x1-drop50-shuffle")] = "baseline"
+    names[names.index("pretrained-x2-drop60-multinomial")] = "proposed"
+    assert list(models) == extra + names
+    for model, own in settings["models"].items():
+        assert models[model] == own
+    different = {tuple(own[key] for key in PLAIN) for own in models.values()}
+    assert len(different) == len(models)
+
+
+@pytest.mark.parametrize(
+    "name, count",
+    [
+        ("ablation", 18),
+        ("ablation_batch", 72),
+        ("slurm", 4),
+        ("table_2", 15),
+        ("tiny", 3),
+    ],
+)
+def test_a_grids_runs_are_its_profiles_by_its_models_by_its_seeds(name, count):
+    found = load_grid(name)
+    expected = {
+        (profile, model, seed)
+        for profile in found["profiles"]
+        for model in grid_models(found, load_profile(profile))
+        for seed in found["seeds"]
+    }
+    runs = runs_of(found)
+    assert len(runs) == len(expected) == count and set(runs) == expected
+
+
+def test_table_2_has_its_four_rows_and_hog():
+    models = grid_models(load_grid("table_2"), load_profile("standin"))
+    rows = ["baseline", "proposed", "classifier", "structured", "hog"]
+    assert list(models) == rows
+    assert [own["method"] for own in models.values()] == rows
+    own = load_profile("standin")["models"]
+    assert models["baseline"] == own["baseline"]
+    assert models["structured"]["weights"] == own["proposed"]["weights"]
+
+
+def test_settings_are_found_in_the_profile_or_in_the_grid():
+    profile = load_profile("standin")
+    assert find_settings(profile, "proposed") == profile["models"]["proposed"]
+    found = find_settings(profile, "classifier", "table_2")
+    assert found["method"] == "classifier" and set(found) == MODEL_KEYS
+    assert find_settings(profile, "hog", "table_2") == {"method": "hog"}
+
+
+def test_an_unknown_model_is_refused_with_the_names_of_the_others():
+    profile = load_profile("standin")
+    message = "^model 'hog': the profile has baseline, proposed$"
+    with pytest.raises(ValueError, match=message):
+        find_settings(profile, "hog")
+    message = "^model 'odd': the grid table_2 has baseline, .*, structured, hog$"
+    with pytest.raises(ValueError, match=message):
+        find_settings(profile, "odd", "table_2")
+    with pytest.raises(ValueError, match="odd.yaml: no such file"):
+        find_settings(profile, "hog", "odd")

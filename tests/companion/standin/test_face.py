@@ -1,0 +1,161 @@
+"""The stand-in's face: each AU moves its own region, smoothly, more with its level."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companion.standin.face import EYE_LINE, UNIT, render_face
+from companion.standin.muscles import DISTRACTORS
+from companion.standin.person import Identity, make_identity
+
+HEIGHT, WIDTH = 174, 130  # half the default size, for speed
+NEUTRAL = (0, 0, 0, 0, 0)
+# Where FACS describes changes for each AU: top, bottom, inner and outer limit, in
+# half-widths of a face from the point between the pupils.
+REGIONS = {
+    0: (-0.30, 0.60, 0.10, 1.00),  # AU6: lids, cheeks, outer corners of the eyes
+    1: (0.30, 1.10, 0.00, 0.60),  # AU10: wings of the nose, upper lip
+    2: (0.20, 1.25, 0.00, 0.90),  # AU12: mouth and cheeks
+    3: (0.65, 1.20, 0.10, 0.75),  # AU14: corners of the mouth
+    4: (0.75, 1.60, 0.00, 0.55),  # AU17: lower lip and chin
+}
+
+
+def person(number: int) -> Identity:
+    return make_identity(np.random.default_rng([7, number]), female=number % 2 == 0)
+
+
+def render(identity, aus=NEUTRAL, frame=0, height=HEIGHT, width=WIDTH, **distractors):
+    generator = np.random.default_rng([8, frame])
+    picture = render_face(identity, aus, distractors, height, width, generator)
+    return picture.astype(np.float64)
+
+
+def single(au: int, level: float) -> list[float]:
+    return [level if place == au else 0.0 for place in range(5)]
+
+
+def test_picture_is_a_function_of_its_arguments():
+    aus, moves = [1, 2, 3, 4, 5], {"yaw": 9.0, "blink": 0.3, "gaze_x": -1.0}
+    first, second, other = (
+        render(person(3), aus, frame=frame, **moves) for frame in (1, 1, 2)
+    )
+    assert first.shape == (HEIGHT, WIDTH, 3)
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).mean() > 1  # grain, light and place of the head
+
+
+def test_a_generator_gives_one_person():
+    assert person(3) == person(3)
+    assert person(3) != person(5)
+
+
+@pytest.mark.parametrize("au", range(5))
+@pytest.mark.parametrize("number", range(4))
+def test_an_au_changes_its_region(au, number):
+    identity = person(number)
+    change = np.abs(render(identity, single(au, 5)) - render(identity)).mean(-1)
+    scale = UNIT * HEIGHT
+    v = ((np.arange(HEIGHT) - EYE_LINE * HEIGHT) / scale)[:, None]
+    u = np.abs((np.arange(WIDTH) - 0.5 * WIDTH) / scale)[None]
+    top, bottom, inner, outer = REGIONS[au]
+    inside = (v > top) & (v < bottom) & (u >= inner) & (u < outer)
+    assert change[inside].mean() > 3  # grey levels, of 255
+    assert change[inside].mean() > 10 * change[~inside].mean()
+
+
+@pytest.mark.parametrize("au", range(5))
+@pytest.mark.parametrize("number", range(4))
+def test_change_grows_with_the_level(au, number):
+    identity = person(number)
+    neutral = render(identity)
+    change = [
+        np.abs(render(identity, single(au, level)) - neutral).mean()
+        for level in np.arange(0, 5.5, 0.5)
+    ]
+    assert (np.diff(change) > 0).all()
+    assert change[2] < 0.45 * change[-1]  # level 1 is a trace
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 4), st.floats(0, 4.9), st.integers(0, 99))
+def test_intensity_is_continuous(au, intensity, number):
+    identity = person(number)
+    here, near, far = (
+        render(identity, single(au, value))
+        for value in (intensity, intensity + 0.02, 5 - 5 * (intensity > 2.5))
+    )
+    assert np.abs(near - here).mean() < 0.25 * np.abs(far - here).mean()
+
+
+def not_additive(identity: Identity, one: int, two: int) -> float:
+    """The share of two AUs' joint change that is not the sum of their changes."""
+    neutral = render(identity)
+    first, second = single(one, 5), single(two, 5)
+    both = render(identity, np.add(first, second)) - neutral
+    total = render(identity, first) + render(identity, second) - 2 * neutral
+    return np.linalg.norm(both - total) / np.linalg.norm(both)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_aus_of_one_region_are_not_additive(number):
+    apart = not_additive(person(number), 0, 4)  # AU6 and AU17
+    assert apart < 0.1
+    assert not_additive(person(number), 1, 2) > 3 * apart  # AU10 and AU12
+    assert not_additive(person(number), 2, 3) > 3 * apart  # AU12 and AU14
+
+
+@pytest.mark.parametrize("name", DISTRACTORS)
+def test_each_distractor_moves_the_face(name):
+    amount = 10.0 if name in ("yaw", "pitch", "roll") else 1.0
+    change = np.abs(render(person(1), **{name: amount}) - render(person(1)))
+    assert (change > 20).any()
+
+
+def test_people_differ_more_than_frames_of_one():
+    people = [person(number) for number in range(8)]
+    first = np.stack([render(identity, frame=0) for identity in people])
+    again = np.stack([render(identity, frame=9) for identity in people])
+    same = np.abs(first - again).mean((1, 2, 3))
+    apart = np.abs(first[:, None] - first[None]).mean((2, 3, 4))
+    apart = apart[np.triu_indices(len(people), 1)]
+    assert np.median(apart) > 2 * np.median(same)
+
+
+intensities = st.lists(st.floats(0, 5), min_size=5, max_size=5)
+amounts = st.fixed_dictionaries(
+    {
+        name: st.floats(-15, 15)
+        if name in ("yaw", "pitch", "roll")
+        else st.floats(-1 if "gaze" in name else 0, 1)
+        for name in DISTRACTORS
+    }
+)
+
+
+@settings(max_examples=25)
+@given(
+    intensities, amounts, st.integers(40, 120), st.integers(40, 120), st.integers(0, 99)
+)
+def test_any_face_at_any_size(aus, distractors, height, width, number):
+    with np.errstate(all="raise", under="ignore"):
+        picture = render_face(
+            person(number), aus, distractors, height, width, np.random.default_rng(0)
+        )
+    assert picture.shape == (height, width, 3)
+    assert picture.dtype == np.uint8
+    assert picture.std() > 5
+
+
+@pytest.mark.parametrize(
+    "aus", [[0, 0, 0, 0], [0, 0, 0, 0, 9], [0, 0, 0, 0, np.nan], [-1, 0, 0, 0, 0]]
+)
+def test_refuses_other_values_than_intensities(aus):
+    with pytest.raises(ValueError, match=r"five intensities in 0\.\.5"):
+        render(person(1), aus)
+
+
+def test_refuses_an_unknown_distractor():
+    with pytest.raises(ValueError, match="'wink' is no distractor"):
+        render(person(1), wink=1.0)

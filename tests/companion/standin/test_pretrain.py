@@ -1,0 +1,58 @@
+"""What stands in for ImageNet: the recorded weights, and how they are made."""
+
+import numpy as np
+import pytest
+import torch
+
+from aulib.model import build_model
+from companion.base.paths import ROOT
+from companion.standin import pretrain
+from companion.standin.labels import SUBJECTS
+from companion.standin.muscles import DISTRACTORS
+from companion.standin.tree import subject_identity
+
+RECORDED = ROOT / "data" / "pretrained" / "standin_vgg16.pt"
+
+
+def test_recorded_weights_are_convolutions_that_fit_the_profiles_network():
+    state = torch.load(RECORDED, weights_only=True)
+    assert RECORDED.stat().st_size < 1_200_000
+    network = build_model("proposed", width=0.125)
+    expected = {k: v.shape for k, v in network.features.state_dict().items()}
+    found = {k.removeprefix("features."): v.shape for k, v in state.items()}
+    assert found == expected
+    loaded = build_model("proposed", weights=RECORDED, width=0.125)
+    assert all(
+        torch.equal(loaded.state_dict()[key], value) for key, value in state.items()
+    )
+
+
+def test_a_persons_pictures_and_motions():
+    crops, motions = pretrain.person(3, seed=1, height=348, width=260, size=40)
+    assert len(crops) == len(motions) > pretrain.PICTURES_EACH // 2
+    assert motions.shape[1] == len(DISTRACTORS)
+    assert all(min(crop.shape[:2]) == 40 and crop.dtype == np.uint8 for crop in crops)
+    again, same = pretrain.person(3, seed=1, height=348, width=260, size=40)
+    assert all(np.array_equal(a, b) for a, b in zip(crops, again))
+    np.testing.assert_array_equal(motions, same)
+
+
+def test_nobody_here_is_one_of_the_41():
+    subjects = [subject_identity(2018, subject) for subject in SUBJECTS]
+    for number in range(20):
+        generator = np.random.default_rng([2018, pretrain.OTHER_PEOPLE, number])
+        identity = pretrain.make_identity(generator, female=bool(number % 2))
+        assert identity not in subjects
+
+
+@pytest.mark.stress
+def test_weights_are_written_and_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "PEOPLE", 6)
+    monkeypatch.setattr(pretrain, "EPOCHS", 3)
+    torch.set_num_threads(1)
+    paths = [tmp_path / "a.pt", tmp_path / "b.pt"]
+    for path in paths:
+        errors = pretrain.write_weights(path, 1, 348, 260, 40, 0.125)
+        assert len(errors) == 3 and np.isfinite(errors).all()
+    one, other = (torch.load(path, weights_only=True) for path in paths)
+    assert all(torch.equal(one[key], other[key]) for key in one)

@@ -1,0 +1,162 @@
+import hashlib
+import json
+from dataclasses import replace
+
+import faults
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from aulib.icc import icc_per_au
+from aulib.inference import to_intensity
+from companion.bp4d import AU_NAMES
+from companion.training import run as run_module
+from companion.training.device import execution_facts, open_accelerator
+from companion.training.loop import Settings
+from companion.training.outputs import OUTPUT_NAMES
+from companion.training.run import train
+
+OPTIONS = faults.OPTIONS | {"epochs": 3, "batch_size": 12, "learning_rate": 0.001}
+
+
+def digest(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def run(store, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("run")
+    return directory, train(store, directory, Settings(**OPTIONS))
+
+
+def test_outputs_hold_every_evaluation_frame_at_every_epoch(run, store):
+    directory, metrics = run
+    outputs = pd.read_parquet(directory / "outputs.parquet")
+    evaluation = store.index[store.index["split"] == "evaluation"]
+    assert len(outputs) == 3 * len(evaluation)
+    for epoch, rows in outputs.groupby("epoch"):
+        np.testing.assert_array_equal(rows["frame"], evaluation["frame"])
+        np.testing.assert_array_equal(rows[list(AU_NAMES)], evaluation[list(AU_NAMES)])
+        levels = to_intensity(torch.tensor(rows[list(OUTPUT_NAMES)].to_numpy()))
+        scores = icc_per_au(rows[list(AU_NAMES)].to_numpy(), levels.numpy())
+        row = metrics[metrics["epoch"] == epoch].iloc[0]
+        np.testing.assert_allclose(row[list(AU_NAMES)].to_numpy(float), scores)
+        assert row["mean"] == pytest.approx(scores.mean())
+
+
+def test_evaluation_loss_leaves_out_the_unknown(run):
+    directory, metrics = run
+    outputs = pd.read_parquet(directory / "outputs.parquet").query("epoch == 3")
+    truth, estimate = outputs[list(AU_NAMES)], outputs[list(OUTPUT_NAMES)]
+    error = np.abs(estimate.to_numpy(np.float64) - 2 * truth.to_numpy())
+    losses = np.where(error < 1, error**2 / 2, error - 0.5)
+    expected = losses[truth.to_numpy() != 9].mean()
+    assert metrics["evaluation_loss"].iloc[-1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_finished_run_keeps_outputs_metrics_the_best_network_and_provenance(run):
+    directory, metrics = run
+    assert sorted(p.name for p in directory.iterdir()) == [
+        "best.pt",
+        "events",
+        "log.txt",
+        "metrics.csv",
+        "outputs.parquet",
+        "parameters.json",
+        "provenance.json",
+    ]
+    record = json.loads((directory / "provenance.json").read_text())
+    assert record["parameters"]["seed"] == 7
+    assert record["volatile"]["seconds"] > 0
+    assert record["ran_on"] == [
+        {
+            "device": "cpu",
+            "processes": 1,
+            "threads": torch.get_num_threads(),
+            "accumulation": 1,
+        }
+    ]
+    assert not metrics.isna().any().any()
+
+
+@pytest.mark.parametrize("stopped_in", [1, 2, 3])
+def test_a_stopped_run_ends_with_the_same_bytes(
+    run, store, tmp_path, monkeypatch, stopped_in
+):
+    def stop(directory, state):
+        if len(state["metrics"]) == stopped_in:
+            raise KeyboardInterrupt
+        write(directory, state)
+
+    write = run_module.write_checkpoint
+    monkeypatch.setattr(run_module, "write_checkpoint", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(store, tmp_path, Settings(**OPTIONS))
+    monkeypatch.undo()
+    assert len(list(tmp_path.glob("checkpoint_*.pt"))) == min(stopped_in - 1, 2)
+    train(store, tmp_path, Settings(**OPTIONS))
+    for name in ("outputs.parquet", "metrics.csv", "best.pt"):
+        assert digest(tmp_path / name) == digest(run[0] / name)
+
+
+def test_a_finished_run_is_read_and_other_settings_replace_it(
+    store, tmp_path, monkeypatch
+):
+    short = Settings(**{**OPTIONS, "epochs": 1})
+    first = train(store, tmp_path, short)
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "run_epochs", None)  # calling it would fail
+        pd.testing.assert_frame_equal(train(store, tmp_path, short), first)
+    other = train(store, tmp_path, replace(short, seed=8))
+    assert other["train_loss"].iloc[0] != first["train_loss"].iloc[0]
+
+
+@pytest.mark.parametrize("rate", [1e15, 1e38])
+def test_the_run_says_in_which_epoch_the_loss_diverged(store, tmp_path, rate):
+    settings = Settings(**{**OPTIONS, "learning_rate": rate})
+    with pytest.raises(FloatingPointError, match="epoch 1, batch"):
+        train(store, tmp_path, settings)
+
+
+def test_the_run_is_logged(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    directory, metrics = run
+    log = (directory / "log.txt").read_text().splitlines()
+    assert "from epoch 1 to 3" in log[0] and "epoch 3 of 3" in log[-1]
+    assert "images/s in training" in log[-1]
+    events = EventAccumulator(str(directory / "events")).Reload()
+    drawn = [event.value for event in events.Scalars("ICC/AU12")]
+    np.testing.assert_allclose(drawn, metrics["AU12"], rtol=1e-6)
+    assert [event.step for event in events.Scalars("loss/train_loss")] == [1, 2, 3]
+
+
+def test_after_epoch_sees_the_metrics_grow(store, tmp_path):
+    seen = []
+    settings = Settings(**{**OPTIONS, "epochs": 2})
+    train(store, tmp_path, settings, after_epoch=lambda m: seen.append(len(m)))
+    assert seen == [1, 2]
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch):
+    def stop(epoch):
+        def after(metrics):
+            if len(metrics) == epoch:
+                raise KeyboardInterrupt
+
+        return after
+
+    for epoch in (1, 2):  # twice in one place
+        with pytest.raises(KeyboardInterrupt):
+            train(store, tmp_path, Settings(**OPTIONS), after_epoch=stop(epoch))
+    here = execution_facts(open_accelerator())
+    there = {**here, "threads": here["threads"] + 1}
+    monkeypatch.setattr(run_module, "execution_facts", lambda accelerator: there)
+    here, there = ({**place, "accumulation": 1} for place in (here, there))
+    train(store, tmp_path, Settings(**OPTIONS))
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert record["ran_on"] == [here, there]
+    change = f"threads {here['threads']} then, now {there['threads']}"
+    assert change in (tmp_path / "log.txt").read_text()
+    assert digest(tmp_path / "metrics.csv") == digest(run[0] / "metrics.csv")

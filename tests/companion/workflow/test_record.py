@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from companion.base import paths
+from companion.base.grids import load_grid
+from companion.workflow import record
+
+
+def test_every_run_of_the_profile_is_recorded_with_its_provenance():
+    copies = record.training_copies("standin")
+    names = {f"{t.parent.name}/{t.name}" for t in copies.values()}
+    for model in ("baseline", "proposed"):
+        for seed in (42, 43, 44):
+            assert f"{model}_{seed}/outputs.parquet" in names
+            assert f"{model}_{seed}/provenance.json" in names
+    assert "standin/training_correlations.csv" in names
+    assert not [name for name in names if name.endswith(".pt")]
+
+
+def test_finished_runs_of_the_grid_are_recorded_without_a_spectrum(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)  # of run_directory alone
+    before = record.training_copies("standin")
+    assert all(path.is_relative_to(tmp_path) for path in before)
+    assert "hog" in load_grid("table_2")["models"]
+    directory = tmp_path / "runs" / "standin" / "training" / "hog_42"
+    directory.mkdir(parents=True)
+    (directory / "provenance.json").touch()
+    added = record.training_copies("standin").keys() - before.keys()
+    assert added == {directory / name for name in record.GRID_FILES}
+
+
+def test_licensed_labels_are_never_recorded():
+    with pytest.raises(ValueError, match="profile bp4d: .* licensed"):
+        record.training_copies("bp4d")
+
+
+def test_existing_benchmarks_are_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    assert record.benchmark_copies() == {}
+    made = tmp_path / "runs" / "bench"
+    made.mkdir(parents=True)
+    (made / "cpu.csv").touch()
+    target = tmp_path / "data" / "benchmarks" / "cpu.csv"
+    assert record.benchmark_copies() == {made / "cpu.csv": target}
+
+
+def test_nothing_is_copied_if_a_file_is_missing(tmp_path):
+    (tmp_path / "a").write_text("a")
+    copies = {tmp_path / name: tmp_path / "to" / name for name in ("a", "b")}
+    with pytest.raises(FileNotFoundError, match="b: no such file; run `make`"):
+        record.copy_all(copies)
+    assert not (tmp_path / "to").exists()
+    (tmp_path / "b").write_text("b")
+    record.copy_all(copies)
+    assert (tmp_path / "to" / "b").read_text() == "b"
+
+
+def test_sums_are_recorded_only_if_every_run_is_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    target = tmp_path / "data" / "recorded" / "standin" / "ablation.parquet"
+    target.parent.mkdir(parents=True)
+    sums = {("baseline", 42): np.ones((2, 3, 5, 6))}
+    missing = {("proposed", 42): "never begun"}
+    monkeypatch.setattr(record, "read_sums", lambda *names: (sums, missing))
+    assert not record.record_sums("standin", "ablation")
+    assert not target.exists()
+    missing.clear()
+    assert record.record_sums("standin", "ablation")
+    assert len(pd.read_parquet(target)) == 2 * 3 * 5

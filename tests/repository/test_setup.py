@@ -1,0 +1,368 @@
+"""The set-up: one set of versions behind every door, and the Makefile."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import (
+    PackageNotFoundError,
+    distribution,
+    packages_distributions,
+    version,
+)
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import aulib
+from companion.base.paths import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LINES = (ROOT / "constraints.txt").read_text().splitlines()
+PINS = dict(line.split("==") for line in LINES if not line.startswith("#"))
+TEST = PROJECT["optional-dependencies"]["test"]
+OF_TORCH = re.compile(r"nvidia-|cuda-|triton$")
+"""Packages that torch asks for, and pins, on some systems only."""
+
+made_by_make = pytest.mark.skipif(
+    Path(sys.prefix) != ROOT / ".venv", reason="an environment of other versions"
+)
+
+
+# Versions
+
+
+def closure(packages: list[str]) -> set[str]:
+    """The packages and all that they need here, as installed."""
+    found: set[tuple[str, frozenset]] = set()
+    waiting = [Requirement(package) for package in packages]
+    while waiting:
+        wanted = waiting.pop()
+        key = canonicalize_name(wanted.name), frozenset(wanted.extras)
+        if key in found:
+            continue
+        found.add(key)
+        for text in distribution(wanted.name).requires or []:
+            needed = Requirement(text)
+            extras = wanted.extras or {""}
+            if not needed.marker or any(
+                needed.marker.evaluate({"extra": extra}) for extra in extras
+            ):
+                waiting.append(needed)
+    return {name for name, _ in found}
+
+
+@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *TEST])
+def test_every_dependency_has_an_exact_version_that_it_allows(line):
+    requirement = Requirement(line)  # of a name that `make doctor` finds in both files
+    assert requirement.specifier.contains(PINS[requirement.name])
+
+
+@made_by_make
+def test_all_that_a_dependency_needs_is_pinned_too():
+    names = closure([*PROJECT["dependencies"], *TEST])
+    assert not {name for name in names - set(PINS) if not OF_TORCH.match(name)}
+
+
+@made_by_make
+def test_the_versions_installed_are_those_pinned():
+    others = {}
+    for name, pin in PINS.items():
+        try:
+            installed = version(name).split("+")[0]
+        except PackageNotFoundError:
+            continue  # needed on another system
+        if installed != pin:
+            others[name] = installed
+    assert not others
+
+
+def test_constraints_are_sorted_and_of_the_registry():
+    text = (ROOT / "constraints.txt").read_text()
+    assert list(PINS) == sorted(map(canonicalize_name, PINS))
+    assert all(re.fullmatch(r"[\w.+!-]+", pin) for pin in PINS.values())
+    assert "://" not in text and "@" not in text
+    assert (PINS["torch"], PINS["torchvision"]) == ("2.15.0", "0.29.2")
+
+
+def test_the_oldest_versions_named_include_torch_2_11_on_python_3_12():
+    lines = map(Requirement, PROJECT["dependencies"])
+    allowed = {line.name: line.specifier for line in lines}
+    assert allowed["torch"].contains("2.11.0")
+    assert allowed["torchvision"].contains("0.26.0")
+    python = SpecifierSet(PROJECT["requires-python"])
+    assert python.contains("3.11.0") and python.contains("3.12.1")
+    assert not python.contains("3.10.13")
+
+
+def test_conda_gives_what_make_gives():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == "aulib"
+    assert environment["channels"] == ["conda-forge"]
+    python, pip, by_pip = environment["dependencies"]
+    assert pip == "pip"
+    assert python.startswith("python=")
+    minor = python.removeprefix("python=")
+    assert SpecifierSet(PROJECT["requires-python"]).contains(f"{minor}.7")
+    # what the Makefile hands to pip, no more and no less
+    assert by_pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
+    makefile = (ROOT / "Makefile").read_text()
+    assert '--constraint constraints.txt --editable ".[test]"' in makefile
+
+
+def imports(source: str) -> set[str]:
+    """The top-level modules that a piece of Python imports."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+def code_of(path: Path) -> str:
+    if path.suffix == ".py":
+        return path.read_text()
+    cells = json.loads(path.read_text())["cells"]
+    lines = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    return re.sub(r"^[%!].*$", "", "\n".join(lines), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "folders, lines",
+    [
+        (["aulib", "companion", "notebooks"], PROJECT["dependencies"]),
+        (["tests"], [*PROJECT["dependencies"], *TEST]),
+    ],
+    ids=["packages", "tests"],
+)
+def test_what_is_imported_is_a_dependency(folders, lines):
+    paths = [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".ipynb") and ".ipynb_checkpoints" not in path.parts
+    ]
+    used = set().union(*(imports(code_of(path)) for path in paths))
+    support = {path.stem for path in (ROOT / "tests" / "support").glob("*.py")}
+    used -= set(sys.stdlib_module_names) | {"aulib", "companion"} | support
+    owners = packages_distributions()
+    owners["dlib"] = ["dlib-bin"]  # whose own list names its extension module only
+    known = {canonicalize_name(Requirement(line).name) for line in lines}
+    if folders == ["tests"]:
+        known.add("packaging")  # pytest's own
+    missing = {
+        name
+        for name in used
+        if not known & {canonicalize_name(o) for o in owners.get(name, [])}
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize("name", ["bench_aulib", "bench_training", "blind_faces"])
+def test_a_script_finds_its_imports(name, tmp_path):
+    """As `python SCRIPT` would, which looks in the script's folder first."""
+    (script,) = (ROOT / "tests").rglob(f"{name}.py")
+    code = "import runpy, sys; sys.path.insert(0, sys.argv[1])\n"
+    code += "runpy.run_path(sys.argv[2], run_name='imported')"
+    command = [sys.executable, "-P", "-c", code, script.parent, script]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
+# The Makefile
+
+TARGETS = (
+    *("all", "install", "test", "lab", "figures", "doctor", "table-2-all"),
+    *("ablation", "pretrain", "record", "stress", "bench", "clean", "help"),
+)
+FAKE_PYTHON = """#!/bin/sh
+# Logs what it is asked; `-m venv … DIR` puts a copy of itself there.
+echo "$*" >> "$LOG"
+[ "$1 $2" = "-m venv" ] && { mkdir -p .venv/bin; cp "$0" .venv/bin/python; }
+[ "$1 $2" = "-m pip" ] && exit "${PIP_FAILS:-0}"
+exit 0
+"""
+
+
+def make(directory: Path, *arguments: str, **environment: str):
+    settings = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PROFILE", "PYTHON")
+    }
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        env=settings | environment,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A directory, with a space in its name, whose Python only takes notes."""
+    directory = tmp_path / "a check out"
+    directory.mkdir()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, directory)
+    python = tmp_path / "python"
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+    log = tmp_path / "log"
+
+    def run(*arguments: str, **environment: str):
+        log.write_text("")
+        environment = {"PYTHON": str(python), "LOG": str(log)} | environment
+        answer = make(directory, *arguments, **environment)
+        return answer, log.read_text().splitlines()
+
+    return directory, run
+
+
+def test_help_names_every_target_and_nothing_else():
+    text = make(ROOT, "help").stdout
+    named = set(re.findall(r"^  make ?([\w-]*)", text, re.MULTILINE))
+    assert named == {"" if target == "all" else target for target in TARGETS}
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert phony[1].split() == list(TARGETS)
+
+
+def test_every_target_can_be_planned():
+    answer = make(ROOT, "--dry-run", "--warn-undefined-variables", *TARGETS)
+    assert answer.returncode == 0, answer.stderr
+    assert not answer.stderr
+
+
+@pytest.mark.parametrize("target", ["all", "test", "lab", "figures", "record"])
+def test_a_second_call_installs_nothing(checkout, target):
+    _, run = checkout
+    answer, first = run(target)
+    assert answer.returncode == 0, answer.stderr
+    answer, second = run(target)
+    installs = [
+        [line for line in log if "pip install" in line] for log in (first, second)
+    ]
+    assert len(installs[0]) == 1 and not installs[1]
+    assert "--constraint constraints.txt --editable .[test]" in installs[0][0]
+    assert not [line for line in second if "venv" in line]
+
+
+def test_the_versions_changing_or_the_checkout_moving_installs_anew(checkout):
+    directory, run = checkout
+    run(".venv/.installed")
+    stamp = directory / ".venv" / ".installed"
+    later = stamp.stat().st_mtime + 5
+    os.utime(directory / "constraints.txt", (later, later))
+    assert any("pip install" in line for line in run(".venv/.installed")[1])
+
+    os.utime(stamp, (later + 5, later + 5))
+    assert not run(".venv/.installed")[1]
+    stamp.write_text("/where/it/was\n")
+    os.utime(stamp, (later + 5, later + 5))
+    assert any("pip install" in line for line in run(".venv/.installed")[1])
+
+
+def test_an_installation_that_failed_is_tried_again(checkout):
+    directory, run = checkout
+    answer, _ = run("all", PIP_FAILS="1")
+    assert answer.returncode != 0
+    assert not (directory / ".venv" / ".installed").exists()
+    answer, log = run("all")
+    assert answer.returncode == 0
+    assert any("pip install" in line for line in log)
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python3", "/bin/false"])
+def test_a_python_that_will_not_do_is_one_clear_line(checkout, python):
+    answer, log = checkout[1]("all", PYTHON=python)
+    assert answer.returncode == 2 and not log
+    line = answer.stderr.splitlines()[0]
+    assert line.startswith("make: Python 3.11 or later is needed: ")
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_profile_reaches_the_graph(checkout):
+    _, log = checkout[1]("all", "PROFILE=bp4d", "PROCESSES=4")
+    graph = [line for line in log if line.startswith("-m snakemake")]
+    assert len(graph) == 1
+    assert graph[0].endswith("--config profile=bp4d processes=4")
+    assert "--rerun-incomplete" in graph[0]
+
+
+@pytest.mark.skipif(not shutil.which("flock"), reason="no flock on this system")
+def test_two_at_a_time_are_refused_and_a_dead_one_is_no_hindrance(checkout):
+    directory, run = checkout
+    (directory / "runs").mkdir()
+    lock = directory / "runs" / "standin.lock"
+    holder = subprocess.Popen(
+        ["flock", lock, "sh", "-c", "echo held; exec sleep 60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        answer, log = run("all")
+        assert answer.returncode != 0 and "another one is at work" in answer.stderr
+        assert not any("snakemake" in line for line in log)
+    finally:
+        os.killpg(holder.pid, 9)
+        holder.wait()
+        holder.stdout.close()
+    assert lock.exists()
+    assert run("all")[0].returncode == 0
+
+
+def test_clean_keeps_what_is_not_the_profiles(checkout):
+    directory, run = checkout
+    for name in ("runs/tiny/crops", "runs/bp4d", "data/BP4D", ".venv"):
+        (directory / name).mkdir(parents=True)
+    run("clean", "PROFILE=tiny")
+    assert not (directory / "runs" / "tiny").exists()
+    for name in ("runs/bp4d", "data/BP4D", ".venv"):
+        assert (directory / name).exists()
+
+
+def test_ci_runs_make_test_from_anywhere(tmp_path):
+    ci = ROOT / ".ci" / "run"
+    assert ci.stat().st_mode & stat.S_IXUSR
+    fake = tmp_path / "make"
+    fake.write_text('#!/bin/sh\necho "$PWD: $*"\nexit 3\n')
+    fake.chmod(0o755)
+    answer = subprocess.run(
+        [ci],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    assert answer.stdout == f"{ROOT}: test\n"
+    assert answer.returncode == 3
+
+
+# Licence and citation
+
+
+def test_citation_is_of_this_version_and_of_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == aulib.__version__
+    assert citation["license"] == PROJECT["license"] == "MIT"
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    (paper,) = citation["references"]
+    assert [author["family-names"] for author in paper["authors"]] == [
+        *("Batista", "Bellon", "Silva")
+    ]
+    assert paper["year"] == 2018
+    assert paper["title"] in " ".join(aulib.__doc__.split())
+    assert "The aulib authors" in (ROOT / "LICENSE").read_text()
