@@ -29,7 +29,7 @@
 ##
 ## PROFILE names a file of notebooks/profiles: `make PROFILE=bp4d` is the real data.
 ## PROCESSES=4 lets four GPUs share each training; without it each has one process.
-## GRID=ablation_batch makes the ablation three times over; SLURM="gpus=1 --executor
+## GRID=ablation_batch trains the 72 runs of three seeds and three samplers; SLURM="gpus=1 --executor
 ## slurm --jobs 8" runs a grid on a cluster (README). A grid's failed run is tried once more, stands as
 ## failed in its table, and stops none of the others.
 ## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
@@ -46,13 +46,12 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 VENV := .venv/bin/python
 INSTALLED := .venv/.installed
-# The system's lock, gone with the last process that holds it however that ended;
-# Snakemake's own outlives a kill and would have to be removed by hand.
+# flock ends with its last holder, even a killed one; Snakemake's own lock would stay.
 LOCK := $(shell command -v flock >/dev/null && echo flock -n -E 75 runs/$(PROFILE).lock)
 BUSY = { code=$$?; test $$code != 75 || echo "make: another one is at work" >&2; exit $$code; }
 # One training at a time where there is a GPU, as many as there are cores where not.
 GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gpu=1)
-# A training whose notebook fails later on is kept: it is finished or can be gone on with.
+# Keep the outputs of a job that fails.
 GRAPH = $(LOCK) $(VENV) -m snakemake $(if $(SLURM),,--cores all $(GPU)) --nolock --rerun-incomplete \
 	--keep-incomplete --quiet host reason \
 	--config profile=$(PROFILE) processes=$(PROCESSES)
@@ -66,7 +65,7 @@ export TQDM_MININTERVAL ?= 1
 # allocated anew at each step, and a step on fresh pages takes a third longer.
 export MALLOC_MMAP_MAX_ ?= 0
 export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
-# Other packages on the caller's path are none of ours.
+# Ignore packages on the caller's PYTHONPATH.
 unexport PYTHONPATH PYTHONHOME
 
 .PHONY: all install test lab figures doctor table-2-all ablation pretrain record stress bench clean help
@@ -101,7 +100,7 @@ doctor:
 	@python=$(VENV); test -x $$python || python="$(PYTHON)"; \
 	$${python:-python3} -m companion.workflow.doctor $(PROFILE) || true
 
-# The runs of a grid, then the notebook that reads them, whatever has become of them.
+# The runs of a grid, then the notebook that reads them, even if some failed.
 define RUN_GRID
 @mkdir -p runs
 @$(GRAPH) grid=$(1) $(SLURM) --keep-going -- grid; code=$$?; \
@@ -129,8 +128,8 @@ stress: $(INSTALLED)
 	@$(VENV) -m pytest --quiet -m stress -n 2 --dist loadgroup
 
 bench: $(INSTALLED)
-	@$(VENV) tests/bench_aulib.py
-	@$(VENV) tests/bench_training.py
+	@$(VENV) tests/scripts/bench_aulib.py
+	@$(VENV) tests/scripts/bench_training.py
 
 clean:
 	rm -rf runs/$(PROFILE) .pytest_cache .ruff_cache .hypothesis
@@ -138,7 +137,7 @@ clean:
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
-# The mark holds the checkout's path, so one that was moved or copied installs anew.
+# The mark holds the checkout's path, so a moved or copied checkout reinstalls.
 ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
 endif

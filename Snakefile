@@ -31,22 +31,22 @@ try:
     PROFILE = load_profile(NAME)
     if not PROFILE["standin"]:
         find_layout(ROOT / PROFILE["data_root"])
-except (OSError, ValueError) as error:  # said in a line, not in a traceback
+except (OSError, ValueError) as error:  # one line instead of a traceback
     raise WorkflowError(str(error)) from None
 PROCESSES = int(config.get("processes", 1))  # of each training
-# On a cluster this file is read on the head, in the job and in its step, and has to say
-# the same each time: none counts what there is, and the head alone tries a run again.
+# On a cluster this file is evaluated on the head node, in each job and in its step, with
+# the same result: it does not count local cores or GPUs, and only the head node retries.
 CLUSTER = workflow.remote_exec or workflow.resource_settings.nodes is not None
 CORES = int(config.get("cores", 8)) if CLUSTER else workflow.cores
 RETRIES = 0 if workflow.remote_exec else 1
-# For each run of a grid: on a cluster, `--config gpus=1` asks for one; minutes after
-# which the cluster may stop it (it goes on from its last epoch).
+# Per run of a grid: GPUs (on a cluster `--config gpus=1` asks for one), and the minutes
+# after which the cluster may stop it. An interrupted run resumes after its last epoch.
 GPUS = int(config.get("gpus", not CLUSTER and shutil.which("nvidia-smi") is not None))
 RUNTIME = int(config.get("runtime", 24 * 60))
 RUN = f"runs/{NAME}"
 CLEAN = f"{RUN}/clean/frames.parquet"
 TREE = PROFILE["data_root"]
-# A made tree is complete when its parameters are written; a real one is just there.
+# The stand-in is complete once standin.json exists.
 DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
 PYTHON = shlex.quote(sys.executable)
 NOTEBOOK = f"{PYTHON} -m companion.workflow.execute"
@@ -135,12 +135,12 @@ if PROFILE["standin"]:
 rule cleaning:
     input:
         DATA,
-        sources("bp4d", "faces", "crops"),
+        sources("bp4d", "faces"),
+        "companion/crops/store.py",
         notebook="notebooks/01_data_cleaning.ipynb",
     output:
-        # The crops are none of Snakemake's: it removes what a rule makes before the rule
-        # runs again, or puts it back when that has failed. The notebook finds out by
-        # itself whether those that are there are of the same frames.
+        # The crops are not tracked by Snakemake, which removes the outputs of a rule
+        # before it runs again. The notebook checks whether they are still current.
         CLEAN,
         notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
     params:
@@ -153,6 +153,7 @@ rule cleaning:
 rule pca:
     input:
         CLEAN,
+        "companion/analysis/features.py",
         "companion/analysis/spectrum.py",
         notebook="notebooks/02_pca_dropout.ipynb",
     output:
@@ -169,7 +170,7 @@ rule training:
         weights,
         notebook="notebooks/03_training.ipynb",
     output:
-        # The run itself is none of Snakemake's either: `companion.training`
+        # The run is not tracked by Snakemake either: `companion.training`
         # resumes it, reads it, or starts it over. A change of the sources alone does
         # not start it over: the log says so, and the run is used as it was trained.
         notebook=f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",

@@ -6,7 +6,7 @@ SIBGRAPI Workshop of Theses and Dissertations, 2018.
 
 Five modules are the paper: `sampler` (Eq. 1 and 2), `model` (Section III), `loss`
 (Eq. 4), `inference` (Eq. 3) and `icc` (the metric of Section IV). Files, runs, data and
-figures are the matter of `companion`.
+figures are handled by `companion`.
 """
 
 __version__ = "0.1.0"

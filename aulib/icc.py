@@ -10,8 +10,8 @@ with the mean squares of a two-way analysis of variance without replication,
 BMS is the mean square between targets, EMS that of the error: Shrout and Fleiss,
 "Intraclass correlations: uses in assessing rater reliability", Psychological
 Bulletin 86, 1979 (reference [25] of the paper). For two judges it is
-2 cov(y, p) / (var y + var p): blind to a constant added to either, but not to a
-factor, so leaving out the halving in Eq. 3 changes it.
+2 cov(y, p) / (var y + var p): unchanged by adding a constant to either judge, changed
+by scaling one, so leaving out the halving in Eq. 3 changes it.
 """
 
 import numpy as np

@@ -27,9 +27,9 @@ def to_intensity(outputs: torch.Tensor, scale: float = 2.0) -> torch.Tensor:
     """
     if not torch.isfinite(outputs).all():
         raise ValueError("outputs hold NaN or infinity: the training has diverged")
-    # In float32 the sum .49999997 + .5 is 1, so halves are compared in float64.
-    halves = outputs.to(torch.float64) / scale
-    floor = torch.floor(halves)
+    # In float32 the sum .49999997 + .5 is 1, so .5 is compared with in float64.
+    values = outputs.to(torch.float64) / scale
+    floor = torch.floor(values)
     # The largest float64 below .5 would be rounded up as well, so .5 is not added.
-    rounded = torch.where(halves - floor >= 0.5, floor + 1, floor)
+    rounded = torch.where(values - floor >= 0.5, floor + 1, floor)
     return rounded.clamp(0, 5).to(torch.int64)

@@ -6,7 +6,7 @@ r"""Eq. 4: Smooth L1 whose margin is the margin of rounding.
 
 H, the Smooth L1 of Fast R-CNN (reference [20] of the paper), is quadratic while
 the error is below 1 and linear beyond. An output is rounded to the right level
-while it is within 0.5 of it. Doubling the targets makes the two margins one: the
+while it is within 0.5 of it. Doubling the targets makes the two margins coincide: the
 loss turns from quadratic to linear exactly where Eq. 3 starts to answer wrongly.
 """
 

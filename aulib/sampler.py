@@ -75,7 +75,7 @@ class MultinomialSampler(Sampler[int]):
             raise ValueError("weights must be finite and none of them negative")
         if weights.sum() == 0:
             raise ValueError(
-                "all weights are 0: every AU has one level only, so no vector is rare"
+                "all weights are 0: some AU has the same level in every frame"
             )
         if num_samples is not None and num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, not {num_samples}")

@@ -1,7 +1,7 @@
-"""What serves the notebooks: a folder for each step from a data tree to a figure.
+"""Everything that runs the paper's method: data, training, analysis, tools.
 
-`aulib` holds the paper's method. The folders here may import it and the folders above
-them in this list, never one below (`tests/test_architecture.py`):
+The method itself is in `aulib`. The folders stand in import order: each may import
+`aulib` and the folders above it, and none below (`test_architecture.py` checks it):
 
     base        paths, profiles, grids, provenance, atomic files, figure style
     bp4d        the BP4D tree on disk → frames and quarantine; its check-up

@@ -11,7 +11,7 @@ replacement. ICC(3,1) of two judges, y and z, is
 
 so six sums are all that is needed of a person, and 10,000 resamples are one matrix
 product. The intervals are percentile intervals. With the 20 people of the evaluation
-half they are too narrow: in simulation, nominal 95 % intervals cover about 90 %
+half they are too narrow: in simulation, nominal 95 % intervals cover about 91 %
 (`tests/companion/analysis/test_bootstrap.py`). The paper gives no interval.
 """
 

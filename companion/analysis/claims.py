@@ -1,4 +1,4 @@
-"""The paper's claims and what becomes of them."""
+"""The paper's claims, and a verdict on each."""
 
 VERDICTS = {True: "holds", False: "does not hold", None: "cannot be decided here"}
 

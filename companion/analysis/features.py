@@ -8,8 +8,7 @@ from tqdm import tqdm
 from aulib.model import features
 from companion.crops.batches import central_batches
 from companion.crops.store import CropStore
-
-BATCH = 256  # frames
+from companion.training.loop import EVALUATION_BATCH
 
 
 def extract_features(network: VGG, store: CropStore, rows: np.ndarray) -> np.ndarray:
@@ -19,9 +18,9 @@ def extract_features(network: VGG, store: CropStore, rows: np.ndarray) -> np.nda
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device).eval()
-    batches = central_batches(store, rows, BATCH, device)
+    batches = central_batches(store, rows, EVALUATION_BATCH, device)
     extracted = []
     with torch.inference_mode():
-        for images in tqdm(batches, "features", -(-len(rows) // BATCH), leave=False):
+        for images in tqdm(batches, "features", leave=False):
             extracted.append(features(network, images).cpu().numpy())
     return np.concatenate(extracted)

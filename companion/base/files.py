@@ -41,7 +41,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             raise OSError(cause.errno, cause.strerror, str(path)) from error
         raise
     directory = os.open(path.parent, os.O_RDONLY)
-    os.fsync(directory)  # brings the new name to the disk
+    os.fsync(directory)  # makes the rename durable
     os.close(directory)
 
 
@@ -71,7 +71,7 @@ def sha256(path: Path) -> str:
 
 
 def file_stamp(path: str | Path) -> str:
-    """A file's size and time of change, as text; "-" where it can't be looked at."""
+    """A file's size and time of change, as text; "-" if it can't be read."""
     try:
         state = os.stat(path)
     except OSError:

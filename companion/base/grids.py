@@ -68,7 +68,7 @@ def _members(grid: dict, profile: dict) -> list[tuple[str, dict, dict[str, str]]
     for name, settings, levels in wanted:
         if not isinstance(settings, dict):
             raise ValueError(f"grid: model {name} has no settings")
-        resolved = {key: _as(value, key, profile) for key, value in settings.items()}
+        resolved = {key: _resolve(own, key, profile) for key, own in settings.items()}
         expected = {"method"} if resolved.get("method") == "hog" else MODEL_KEYS
         check_keys(resolved, expected, f"grid, model {name}")
         same = [m for m, own in profile["models"].items() if own == resolved]
@@ -89,7 +89,7 @@ def combinations(grid: dict) -> list[tuple[dict[str, str], str]]:
     return [(levels, "-".join(map(str, levels.values()))) for levels in choices]
 
 
-def _as(value: object, key: str, profile: dict) -> object:
+def _resolve(value: object, key: str, profile: dict) -> object:
     """Replace `as MODEL` by the value that the profile gives MODEL for this key."""
     if not (isinstance(value, str) and value.startswith("as ")):
         return value
@@ -101,7 +101,7 @@ def _as(value: object, key: str, profile: dict) -> object:
 
 
 def find_settings(profile: dict, model: str, grid: str | None = None) -> dict:
-    """The settings of one of the profile's models, or of one of a grid's.
+    """A model's settings, from the grid if one is given, else from the profile.
 
     Args:
         profile: from `load_profile`.

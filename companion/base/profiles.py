@@ -49,7 +49,7 @@ def check_keys(found: dict, expected: set[str], where: str) -> None:
 
 
 def training_settings(profile: dict, model: dict) -> dict:
-    """The fields of `companion.training.run.Settings`, all but the seed.
+    """The fields of `companion.training.loop.Settings`, all but the seed.
 
     Args:
         profile: from `load_profile`.

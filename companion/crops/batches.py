@@ -1,10 +1,9 @@
 """From the crops on disk to images on the device, batch by batch.
 
-All crops lie in one file, which is mapped into memory and not read
-(`companion.crops.store.CropStore`). For a GPU, a thread cuts the squares of the next
-batches into pinned memory, from where the GPU copies them while it computes. On a
-processor the squares are cut when they are asked for: cutting takes a hundredth of a
-training step, so doing it ahead would gain nothing.
+All crops lie in one memory-mapped file (`companion.crops.store.CropStore`). For a GPU,
+a thread cuts the squares of the next batches into pinned memory, from where the GPU
+copies them while it computes. On a processor the squares are cut on demand: cutting
+takes a hundredth of a training step, so doing it ahead would gain nothing.
 """
 
 from collections import deque
@@ -34,7 +33,7 @@ def image_batches(
         store: the crops.
         rows: int array (N,), which crops.
         corners: int array (N, 2), y and x of the squares' top left corners, in pixels.
-        positions: of each batch, among the N.
+        positions: slices of the N rows, one for each batch.
         device: where the images go.
 
     Yields:

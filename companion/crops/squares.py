@@ -18,8 +18,8 @@ def random_corners(
     Args:
         store: the crops.
         rows: int array (B,), which crops.
-        offsets: float array (B, 2), uniform draws in [0, 1). They choose the place
-            between top and bottom, and between left and right; all are equally likely.
+        offsets: float array (B, 2), uniform draws in [0, 1), for y and x. They place
+            the square uniformly within the crop.
 
     Returns:
         int64 array (B, 2): y and x of the top left corners, in pixels.

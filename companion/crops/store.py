@@ -33,7 +33,7 @@ def write_crops(
     by the same code is left alone. Any other store is replaced.
 
     Args:
-        directory: of the store.
+        directory: the store's directory.
         root: the data root.
         frames: the table of frames with x0, y0, x1, y1 and `kept`.
         size: pixels of the smaller side of a crop.
@@ -89,7 +89,7 @@ def _is_current(directory: Path, inputs: str) -> bool:
     try:
         about = json.loads((directory / "store.json").read_text())
         CropStore(directory)
-    except (FileNotFoundError, ValueError):
+    except (OSError, KeyError, ValueError):
         return False
     return about.get("made_of") == inputs
 
@@ -107,7 +107,7 @@ class CropStore:
         fingerprint: SHA-256 of the crops and the index.
 
     Args:
-        directory: of the store.
+        directory: the store's directory.
 
     Raises:
         FileNotFoundError: there is no complete store.

@@ -47,7 +47,7 @@ def read_picture(
     """Read a picture as RGB, at a reduced size if `longest` allows.
 
     Args:
-        path: of the picture.
+        path: the picture's file.
         longest: decode a JPEG at a reduced size whose longer side still has at least
             this many pixels, which is faster. None decodes it at full size.
 

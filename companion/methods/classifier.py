@@ -23,9 +23,7 @@ from torch.nn.functional import cross_entropy
 
 from aulib import AUS, UNKNOWN
 from aulib.model import build_model
-from companion.methods.objective import Estimate, Objective
-
-LEVELS = 6
+from companion.methods.objective import LEVELS, Estimate, Objective
 
 
 def classifier(weights: str | Path | None, width: float) -> Objective:

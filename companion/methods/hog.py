@@ -29,7 +29,7 @@ from companion.crops.store import CropStore
 
 CELLS, CELLS_PER_BLOCK, ORIENTATIONS = 8, 2, 9  # cells along a side of the square
 CHOICES = (1e-4, 1e-3, 1e-2, 1e-1)  # of C
-MARGIN = 0.1  # errors up to this many levels cost nothing, larger ones their square
+MARGIN = 0.1  # levels; a larger error costs the square of what exceeds it
 PARTS = 5  # of the cross-validation
 
 
@@ -56,7 +56,7 @@ def hog_features(store: CropStore, rows: np.ndarray) -> np.ndarray:
 def fit(
     features: np.ndarray, levels: np.ndarray, subjects: np.ndarray, seed: int
 ) -> GridSearchCV:
-    """Fit the regressor of one AU; people left out choose its C.
+    """Fit the regressor of one AU; cross-validation over people chooses its C.
 
     Args:
         features: float (M, F).
@@ -87,6 +87,7 @@ def fit(
         {"linearsvr__C": CHOICES},
         scoring="neg_mean_absolute_error",
         cv=GroupKFold(PARTS, shuffle=True, random_state=seed),
+        error_score="raise",
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)

@@ -16,9 +16,12 @@ from aulib.inference import to_intensity
 from aulib.loss import scaled_smooth_l1
 from aulib.model import build_model
 
+LEVELS = 6
+"""Intensities 0 to 5."""
+
 
 class Estimate(NamedTuple):
-    """What a network says about some frames."""
+    """A network's estimates for some frames."""
 
     values: torch.Tensor
     """float (N, Q), unrounded, in the unit of the targets."""
@@ -29,7 +32,7 @@ class Estimate(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """A network, and how it learns and answers."""
+    """A network, its loss and its estimate."""
 
     network: VGG
     """Images (N, 3, S, S) → outputs."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from aulib.sampler import MultinomialSampler, sampling_weights
-from companion.methods.structured import KINDS, LEVELS, PAIRS, turn
+from companion.methods.objective import LEVELS
+from companion.methods.structured import KINDS, PAIRS, turn
 
 SAMPLERS = ("multinomial", "joint", "shuffle", "iterative")
 

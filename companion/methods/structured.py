@@ -26,9 +26,9 @@ updates only its own part of the model:
     batch 1, 4, …  balanced over the levels of one AU   w, ν and s of that AU
     batch 2, 5, …  balanced over the levels of a pair   θ of that pair
 
-The full text of [9] was not at hand. From the first author's earlier code: the unary,
-the copula, θ between −12.5 and 12.5, probabilities cut off at 1e−20. At second hand:
-the three kinds of batch, and equal weights of unary and pairwise terms. Our choices:
+We had no access to the text of [9]. The first author's earlier code gives the unary,
+the copula, θ between −12.5 and 12.5, and probabilities cut off at 1e−20; other papers
+give the three kinds of batch and the equal weights of both terms. Our choices:
 VGG16 with its own dropout and the weights that the proposed model starts from; one
 learning rate for everything; all ten pairs; w from N(0, .01), and thresholds that make
 the six levels equally probable; AUs and pairs take turns; an epoch has three times as
@@ -44,9 +44,8 @@ from torch import nn
 
 from aulib import AUS, UNKNOWN
 from aulib.model import build_model
-from companion.methods.objective import Estimate, Objective
+from companion.methods.objective import LEVELS, Estimate, Objective
 
-LEVELS = 6
 PAIRS = tuple(combinations(range(len(AUS)), 2))
 """The ten pairs of positions in `aulib.AUS`: (0, 1), (0, 2) … (3, 4)."""
 LEAST = 1e-20  # the smallest probability whose logarithm is taken

@@ -34,11 +34,13 @@ def main() -> None:
     arguments = parser.parse_args()
     profile_name, name, seed = arguments.profile, arguments.model, arguments.seed
     try:
-        if arguments.processes > 1:
-            launch(profile_name, name, seed, arguments.processes, arguments.grid)
-            return
         profile = load_profile(profile_name)
         model = find_settings(profile, name, arguments.grid)
+        if arguments.processes > 1:
+            if model["method"] == "hog":
+                raise ValueError("method 'hog' trains in one process")
+            launch(profile_name, name, seed, arguments.processes, arguments.grid)
+            return
     except (RuntimeError, ValueError) as error:
         sys.exit(str(error))
     torch.set_num_threads(profile["threads"])
@@ -50,7 +52,7 @@ def main() -> None:
         else:
             settings = Settings(seed=seed, **training_settings(profile, model))
             train(store, directory, settings)
-    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
+    except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
         with suppress(OSError):  # the directory itself may not be writable
             RunLog(directory).write(f"failed: {error}")
         sys.exit(f"{directory.name}: {error}")

@@ -1,9 +1,9 @@
-"""A training run on disk: begun, kept after every epoch, finished.
+"""Start, checkpoint and finish a training run on disk.
 
 An unfinished run has the checkpoints of its last two epochs, `checkpoint_0007.pt` and
 the one before. A checkpoint holds everything that the run needs to resume: network,
 optimizer, the best network so far, the metrics and outputs of all epochs. It is written
-atomically, so a run that is killed loses the epoch that it was at and nothing else.
+atomically, so a killed run loses only the epoch in progress.
 
 A finished run has `outputs.parquet`, `metrics.csv`, `best.pt` and, written last,
 `provenance.json` with their checksums.
@@ -31,8 +31,7 @@ from companion.training.device import out_of_memory
 OUTPUTS, METRICS, BEST = "outputs.parquet", "metrics.csv", "best.pt"
 PARAMETERS, PROVENANCE = "parameters.json", "provenance.json"
 KEPT = 2  # checkpoints
-SOURCES = ("aulib", "companion/methods", "companion/crops/squares.py")
-SOURCES += ("companion/training/loop.py", "companion/training/device.py")
+SOURCES = ("aulib", "companion/crops", "companion/methods", "companion/training")
 """The code that decides what is trained and scored, and how."""
 
 
@@ -45,7 +44,7 @@ def begin(
     run with other parameters, or a finished run with a damaged or missing file.
 
     Args:
-        directory: of the run; made if need be.
+        directory: the run's directory; made if need be.
         parameters: plain values of JSON that define the run.
         log: takes a line of text.
 
@@ -67,8 +66,8 @@ def begin(
                 path.unlink()  # left by a run killed at its very end
             if provenance["sources"] != sources_digest():
                 log(
-                    f"{directory}: trained by other versions of the sources (even a "
-                    "comment counts) and used as it is; remove it to train it again"
+                    f"{directory}: trained by other versions of the sources (a changed "
+                    "comment is enough) and used as it is; remove it to train it again"
                 )
             return pd.read_csv(directory / METRICS), None
         _move_aside(directory, problem, log)
@@ -104,7 +103,7 @@ def _damage(directory: Path, checksums: dict[str, str]) -> str:
 
 def _move_aside(directory: Path, why: str, log: Callable[[str], None]) -> None:
     aside = directory.with_name(f"{directory.name}.before")
-    log(f"{directory}: starts over, {why}; the old run is now {aside.name}")
+    log(f"{directory}: starts over ({why}); the old run is now {aside.name}")
     shutil.rmtree(aside, ignore_errors=True)
     os.rename(directory, aside)
 
@@ -128,7 +127,7 @@ def write_checkpoint(directory: Path, state: dict) -> None:
     """Write the checkpoint of an epoch, then remove all but the last two.
 
     Args:
-        directory: of the run.
+        directory: the run's directory.
         state: tensors and plain values, as `torch.load(weights_only=True)` takes them;
             `metrics` has one row for each epoch.
 
@@ -144,7 +143,7 @@ def write_checkpoint(directory: Path, state: dict) -> None:
         raise OSError(
             f"{path}: epoch {epoch} could not be written ({error.strerror}; "
             f"{shutil.disk_usage(directory).free / 1e9:.1f} GB free); the epochs "
-            "before it are kept: mend that and start again"
+            "before it are kept: fix this, then repeat the command"
         ) from error
     kept = [directory / f"checkpoint_{epoch - n:04d}.pt" for n in range(KEPT)]
     for other in set(_checkpoints(directory)) - set(kept):
@@ -186,8 +185,9 @@ def _load(path: Path, parameters: dict) -> dict:
     """Read a checkpoint. PyTorch itself does not verify the checksums in its files."""
     try:
         with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        state = None if damaged else torch.load(path, "cpu", weights_only=True)
+            if damaged := archive.testzip():
+                raise ValueError(f"wrong checksum of {damaged}")
+        state = torch.load(path, "cpu", weights_only=True)
         found = state["parameters"]
     except Exception as error:  # a damaged file fails in many ways
         # EINVAL is a wrong offset in the file; any other OSError is the disk's
@@ -204,7 +204,7 @@ def finish(directory: Path, state: dict, outputs: pd.DataFrame) -> pd.DataFrame:
     """Write the files of a finished run, remove its checkpoints, return its metrics.
 
     Args:
-        directory: of the run.
+        directory: the run's directory.
         state: after the last epoch.
         outputs: from `companion.training.outputs.output_table`.
     """

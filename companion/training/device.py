@@ -44,8 +44,8 @@ class Bfloat16(nn.Module):
 def open_accelerator() -> Accelerator:
     """This process and its device: a GPU where there is one, else the processor.
 
-    On a GPU it selects cuDNN's deterministic algorithms. The precision that the user's
-    own configuration of Accelerate asks for is ignored.
+    On a GPU it selects cuDNN's deterministic algorithms. The precision in the user's
+    configuration of Accelerate is ignored.
     """
     gpu = torch.cuda.is_available()
     if gpu:
@@ -60,7 +60,7 @@ def prepare(accelerator: Accelerator, network: nn.Module, size: int) -> nn.Modul
     averages the gradients over them.
 
     Args:
-        accelerator: of this process.
+        accelerator: this process's.
         network: already on the accelerator's device.
         size: pixels of a side of its images.
     """
@@ -117,7 +117,7 @@ def memory_advice(accelerator: Accelerator, what: str, advice: str) -> Iterator[
     """
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
         raise torch.OutOfMemoryError(

@@ -16,7 +16,7 @@ class RunLog:
     """The progress bar, `log.txt` and `events/` of one run.
 
     Args:
-        directory: of the run; its name stands before the bar.
+        directory: the run's directory; its name stands before the bar.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -26,8 +26,6 @@ from companion.training.device import memory_advice, seed_dropout
 from companion.training.microbatches import Microbatch, microbatches
 
 EVALUATION_BATCH = 256  # frames; VGG16's first maps take 3 GB at 224 pixels
-MORE_ACCUMULATION = "multiply `accumulation` in the profile; the batch stays as it is"
-MORE_MEMORY = "free the memory that other processes hold, or use a larger device"
 CHECK_EVERY = 50  # batches between two checks of the losses; each makes a GPU wait
 
 
@@ -59,7 +57,7 @@ class Settings:
 
 
 class Epoch(NamedTuple):
-    """What an epoch gives."""
+    """The results of one epoch."""
 
     number: int
     """From 1."""
@@ -100,13 +98,13 @@ def run_epochs(
     """The protocol of Section IV: draw, cut, step, evaluate; one epoch at a time.
 
     Args:
-        accelerator: of this process.
+        accelerator: this process's.
         network: from `companion.training.device.prepare`.
         objective: its loss is what `network` minimises.
-        optimizer: of the network's weights.
+        optimizer: updates the network's weights.
         store: the crops.
-        settings: of the run.
-        first: the epoch to begin with; `optimizer` is as the one before has left it.
+        settings: the run's settings.
+        first: the first epoch to run; the optimizer holds the preceding epoch's state.
         on_step: called after each gradient step with the frames of its batch.
 
     Raises:
@@ -115,6 +113,8 @@ def run_epochs(
     """
     evaluation, size = store.rows("evaluation"), store.crop_size
     step = f"a step of {settings.batch_size} frames of {size} x {size} pixels"
+    smaller = "multiply `accumulation` in the profile; the batch stays as it is"
+    larger = "free the memory that other processes hold, or use a larger device"
     for epoch in range(first, settings.epochs + 1):
         began = time.perf_counter()
         rate = learning_rate_at(
@@ -124,9 +124,9 @@ def run_epochs(
             group["lr"] = rate
         seed_dropout(accelerator, settings.seed, epoch)
         rows = draw(store, settings, epoch)
-        batches = _cut(accelerator, store, rows, settings, epoch)
+        batches = training_batches(accelerator, store, rows, settings, epoch)
         loss_function = objective.loss
-        with memory_advice(accelerator, step, MORE_ACCUMULATION):
+        with memory_advice(accelerator, step, smaller):
             try:
                 loss = train_epoch(
                     accelerator, network, optimizer, batches, loss_function, on_step
@@ -134,13 +134,13 @@ def run_epochs(
             except FloatingPointError as error:
                 raise FloatingPointError(f"epoch {epoch}, {error}") from None
         trained = time.perf_counter()
-        with memory_advice(accelerator, "the evaluation", MORE_MEMORY):
+        with memory_advice(accelerator, "the evaluation", larger):
             outputs = predict(accelerator, network, store, evaluation)
         seconds = trained - began, time.perf_counter() - trained
         yield Epoch(epoch, rate, loss, outputs, len(rows), *seconds)
 
 
-def _cut(
+def training_batches(
     accelerator: Accelerator,
     store: CropStore,
     rows: np.ndarray,
@@ -180,9 +180,9 @@ def train_epoch(
     """One epoch of gradient steps.
 
     Args:
-        accelerator: of this process; it has prepared the network.
+        accelerator: this process's; it has prepared the network.
         network: what is trained.
-        optimizer: of the network's weights.
+        optimizer: updates the network's weights.
         batches: images, float (B, 3, S, S), targets (B, Q) and their microbatch.
         loss_function: outputs, targets and the batch's number from 0 → mean loss.
         on_step: called after each gradient step with the frames of its batch.

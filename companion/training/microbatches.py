@@ -1,4 +1,4 @@
-"""Batches cut into what goes through one process's network at once."""
+"""Split batches into the pieces that one process feeds the network at a time."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -12,7 +12,7 @@ OUTPUT_NAMES = tuple(f"output_{name}" for name in AU_NAMES)
 """The columns of outputs.parquet that hold the unrounded outputs."""
 
 LEVEL_NAMES = tuple(f"level_{name}" for name in AU_NAMES)
-"""The columns that hold the levels, of a method whose levels are not Eq. 3 of them."""
+"""The columns of levels, for methods that do not use Eq. 3."""
 
 
 def score(estimate: Estimate, truth: np.ndarray) -> dict[str, float]:
@@ -31,7 +31,7 @@ def output_table(store: CropStore, state: dict) -> pd.DataFrame:
 
     Args:
         store: the crops.
-        state: of the run. Its `values` hold the unrounded outputs of each epoch,
+        state: the run's state. Its `values` hold the unrounded outputs of each epoch,
             float32 (N, Q); its `levels` the levels, int64 (N, Q), unless Eq. 3 gives
             them.
     """

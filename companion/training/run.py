@@ -1,11 +1,11 @@
-"""One training run: a directory that is begun or resumed, and filled epoch by epoch.
+"""One training run: start or resume it, and write its directory epoch by epoch.
 
     parameters.json         what defines the run
     log.txt                 when it began, resumed and finished each epoch, how fast
     events/                 the learning curves, for TensorBoard
     checkpoint_0007.pt      what an unfinished run resumes from
                             (see `companion.training.checkpoint`)
-    outputs.parquet         every evaluation frame at every epoch: labels, raw outputs
+    outputs.parquet         labels and raw outputs of all evaluation frames and epochs
     metrics.csv             one row an epoch: losses and ICC(3,1)
     best.pt                 the network of the epoch with the best mean ICC
     provenance.json         parameters, data, versions; commit, time, machine
@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, gather_object
 
 from aulib import UNKNOWN
 from aulib.inference import to_intensity
@@ -53,8 +53,8 @@ def train(
 
     Args:
         store: crops of the training and the evaluation frames.
-        directory: of the run.
-        settings: of the run.
+        directory: the run's directory.
+        settings: the run's settings.
         after_epoch: called in the first process after every epoch, with the metrics so
             far.
 
@@ -76,27 +76,31 @@ def train(
             "several processes can't share: train it in one"
         )
     parameters = run_parameters(settings, store)
-    each = len(draw(store, settings, 1))  # raises where there is nothing to train on
-    # the first process alone reads and writes the directory
-    main, log = accelerator.is_main_process, RunLog(directory)
-    with lock(directory) if main else nullcontext():
-        found = begin(directory, parameters, log.write) if main else (None, None)
+    for other in gather_object([parameters]):
+        if other != parameters:
+            raise ValueError(f"the processes differ: {difference(other, parameters)}")
+    frames_per_epoch = len(draw(store, settings, 1))
+    store.rows("evaluation")  # raises, like `draw`, before anything is written
+    # only the first process reads and writes the directory
+    is_main, log = accelerator.is_main_process, RunLog(directory)
+    with lock(directory) if is_main else nullcontext():
+        found = begin(directory, parameters, log.write) if is_main else (None, None)
         finished, state = broadcast_object_list([*found])
         if finished is not None:
             return finished
         state = state or new_state(parameters)
         objective, optimizer = build(accelerator, settings, state)
         network = prepare(accelerator, objective.network, store.crop_size)
-        place = (accelerator, network, objective, optimizer, store, settings)
+        arguments = (accelerator, network, objective, optimizer, store, settings)
         first, metrics = len(state["metrics"]) + 1, None
-        if not main:
-            for _ in run_epochs(*place, first):
+        if not is_main:
+            for _ in run_epochs(*arguments, first):
                 pass
         else:
             note_execution(state, accelerator, settings, log)
-            log.open(settings.epochs, each, state["metrics"])
+            log.open(settings.epochs, frames_per_epoch, state["metrics"])
             with closing(log):
-                for epoch in run_epochs(*place, first, log.bar.update):
+                for epoch in run_epochs(*arguments, first, log.bar.update):
                     record(state, epoch, store, objective, optimizer)
                     write_checkpoint(directory, state)
                     log.epoch(state["metrics"][-1], epoch)
@@ -109,8 +113,8 @@ def train(
 def run_parameters(settings: Settings, store: CropStore) -> dict:
     """What defines a run, as plain values of JSON.
 
-    Weights stand there by name and checksum. The accumulation does not: like the device
-    it changes the last digits at most.
+    Weights are listed by name and checksum. Accumulation is left out, because like the
+    device it changes only the last digits.
     """
     parameters = asdict(settings) | {"weights": _name_weights(settings.weights)}
     del parameters["accumulation"]
@@ -165,13 +169,13 @@ def build(
 def note_execution(
     state: dict, accelerator: Accelerator, settings: Settings, log: RunLog
 ) -> None:
-    """Add to the state where the run goes on, and log it if that is a new place."""
+    """Record in the state where the run continues; log it if that changed."""
     here = execution_facts(accelerator) | {"accumulation": settings.accumulation}
     if not state["ran_on"]:
         state["ran_on"] = [here]
     elif state["ran_on"][-1] != here:
-        change = difference(state["ran_on"][-1], here).replace(" not ", " then, now ")
-        log.write(f"{log.title}: {change}; the last digits will depend on it")
+        change = difference(here, state["ran_on"][-1])
+        log.write(f"{log.title}: resumes with {change}; the last digits may differ")
         state["ran_on"] = [*state["ran_on"], here]
 
 
@@ -182,7 +186,7 @@ def record(
     objective: Objective,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Score an epoch, and bring the state up to it."""
+    """Score an epoch and add it to the state."""
     network = objective.network
     truth = torch.from_numpy(store.levels[store.rows("evaluation")])
     estimate = objective.estimate(epoch.outputs)
@@ -211,7 +215,7 @@ def train_hog(store: CropStore, directory: str | Path, seed: int) -> pd.DataFram
 
     Args:
         store: crops of the training and the evaluation frames.
-        directory: of the run; its best.pt holds the regressors' weights and biases.
+        directory: the run's; its best.pt holds the regressors' weights and biases.
         seed: of the cross-validation.
     """
     directory = Path(directory)
@@ -224,7 +228,9 @@ def train_hog(store: CropStore, directory: str | Path, seed: int) -> pd.DataFram
         if finished is not None:
             return finished
         began = time.perf_counter()
-        values, regressors = fit_all(store, seed, log.write)
+        values, regressors = fit_all(
+            store, seed, lambda line: log.write(f"{log.title}, {line}")
+        )
         errors, truth = np.abs(values - store.levels), store.levels[evaluation]
         answers = torch.from_numpy(values[evaluation])
         estimate = Estimate(answers, to_intensity(answers, 1.0), rounded=True)

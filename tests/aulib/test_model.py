@@ -171,7 +171,7 @@ def test_random_start(network):
         ({"name": "baseline", "width": 0.3}, "width 0.3"),
         ({"name": "baseline", "width": 0.0}, "width 0.0"),
         ({"name": "baseline", "width": -1.0}, "width -1.0"),
-        ({"name": "baseline", "width": 1 / 128}, "part of a channel"),
+        ({"name": "baseline", "width": 1 / 128}, "fractional channels"),
         ({"name": "baseline", "width": 0.5, "weights": "imagenet"}, "width 1"),
     ],
 )

@@ -189,7 +189,7 @@ def test_weights_that_are_none(weights, num_samples, message):
 
 
 def test_one_level_everywhere_is_an_error_that_says_so():
-    with pytest.raises(ValueError, match="one level only"):
+    with pytest.raises(ValueError, match="the same level in every frame"):
         MultinomialSampler(sampling_weights(np.zeros((4, 5), dtype=int)))
 
 

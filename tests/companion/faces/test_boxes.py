@@ -99,6 +99,16 @@ def test_a_sequence_without_a_good_box_takes_the_persons_median():
     assert judged["box_reason"].tolist()[5:] == ["none", "several"]
 
 
+@pytest.mark.parametrize("shift, reason", [(20, ""), (35, "jump"), (60, "jump")])
+def test_a_box_jumps_if_it_overlaps_the_median_by_less_than_one_half(shift, reason):
+    """A square of 100 moved by s overlaps by (100 − s) / (100 + s): .67, .48, .25."""
+    boxes = pd.DataFrame({"subject": "F001", "task": "T1", "frame": range(5)})
+    boxes["num_faces"], boxes["score"] = 1, 1.0
+    boxes[BOX] = [[0.0, 0.0, 100.0, 100.0]] * 5
+    boxes.loc[4, ["x0", "x1"]] += shift
+    assert judge_boxes(boxes)["box_reason"].tolist() == ["", "", "", "", reason]
+
+
 def test_overlap_is_counted_in_pixels():
     generator = np.random.default_rng(0)
     corners = np.sort(generator.integers(0, 20, (50, 2, 2)), axis=1)

@@ -10,17 +10,26 @@ from companion.crops.store import CropStore
 from companion.methods import hog
 
 
-def test_hog_features_are_those_of_scikit_image(people):
-    rows = np.array([5, 0, len(people) - 1])
-    found = hog.hog_features(people, rows)
+@pytest.mark.parametrize(
+    "size, cell, inner",
+    [
+        (32, 4, np.s_[4:36, :]),  # the central square
+        (30, 3, np.s_[8:32, 4:28]),  # its central 24 pixels, 8 cells of 3
+    ],
+)
+def test_hog_features_are_those_of_scikit_image(people, size, cell, inner):
+    store = CropStore(people.directory)
+    store.crop_size = size
+    rows = np.array([5, 0, len(store) - 1])
+    found = hog.hog_features(store, rows)
     assert found.shape == (3, 1764) and found.dtype == np.float32
     for row, values in zip(rows, found):
-        crop = people[row]
+        crop = store[row]
         assert crop.shape == (40, 32, 3)
         expected = skimage.feature.hog(
-            crop[4:36],
+            crop[inner],
             orientations=9,
-            pixels_per_cell=(4, 4),
+            pixels_per_cell=(cell, cell),
             cells_per_block=(2, 2),
             block_norm="L2-Hys",
             channel_axis=-1,

@@ -66,6 +66,9 @@ def test_cumulative_is_the_logistic_distribution_from_0_to_1(scores, steps, scal
 def test_at_first_the_six_levels_are_equally_probable():
     below = Ordinal(3).below(torch.zeros(1))
     np.testing.assert_allclose(below[0].detach(), np.arange(7) / 6, atol=1e-7)
+    torch.manual_seed(0)
+    weight = Ordinal(4096).weight.detach()  # from N(0, .01), as VGG16's last layer
+    assert stats.kstest(weight.numpy(), stats.norm(0, 0.01).cdf).pvalue > 0.01
 
 
 @pytest.mark.parametrize("root", [0.5, -2.0])

@@ -179,7 +179,7 @@ def test_other_parameters_start_over_and_keep_the_old_run(run):
     start = begin(run, {**PARAMETERS, "seed": 8}, logged.append)
     aside = run.with_name("run.before")
     assert logged[1:] == [
-        f"{run}: starts over, seed 7 not 8; the old run is now run.before"
+        f"{run}: starts over (seed 7 not 8); the old run is now run.before"
     ]
     assert start == (None, None)
     assert [path.name for path in run.iterdir()] == ["parameters.json"]

@@ -157,6 +157,6 @@ def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch)
     train(store, tmp_path, Settings(**OPTIONS))
     record = json.loads((tmp_path / "provenance.json").read_text())
     assert record["ran_on"] == [here, there]
-    change = f"threads {here['threads']} then, now {there['threads']}"
+    change = f"resumes with threads {there['threads']} not {here['threads']}"
     assert change in (tmp_path / "log.txt").read_text()
     assert digest(tmp_path / "metrics.csv") == digest(run[0] / "metrics.csv")

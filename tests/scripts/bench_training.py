@@ -7,7 +7,7 @@ network is measured on a processor, the paper's (VGG16 at 224 pixels) on a GPU.
 Operations of a training step, as PyTorch counts them: 92.6 GFLOP an image at full width
 and 224 pixels; 0.37 at an eighth of the channels and 80 pixels, where at batches of 16
 much of a step is no arithmetic but memory: its 30 million weights, their gradients and
-momentum are read and written once each. What was tried: `tests/bench_tried.md`.
+momentum are read and written once each. What was tried: `tests/scripts/bench_tried.md`.
 """
 
 import json

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A grid on a SLURM cluster that consists of this machine:
 #
-#   bash tests/slurm.sh          trains the four runs of notebooks/grids/slurm.yaml and
+#   bash tests/scripts/slurm.sh          trains the four runs of notebooks/grids/slurm.yaml and
 #                                checks them
-#   bash tests/slurm.sh COMMAND  runs COMMAND while the cluster is up; `bash` is a shell
+#   bash tests/scripts/slurm.sh COMMAND  runs COMMAND while the cluster is up; `bash` is a shell
 #
 # Run it from the repository's root, as root, on Debian or Ubuntu. A container is
 # enough, since systemd is not needed. It takes minutes. It refuses to start on a machine

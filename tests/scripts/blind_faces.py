@@ -1,7 +1,7 @@
-"""Can the AUs be read by eye? Sheets for a judge who knows FACS, and the score.
+"""Can a judge who knows FACS read the AUs of the stand-in's faces? Sheets and score.
 
-    python tests/blind_faces.py sheets DIRECTORY      50 pictures, numbered, shuffled
-    python tests/blind_faces.py score DIRECTORY       reads DIRECTORY/answers.json
+    python tests/scripts/blind_faces.py sheets DIRECTORY   50 pictures, shuffled
+    python tests/scripts/blind_faces.py score DIRECTORY    reads answers.json there
 
 Each picture shows one AU at one level, 1 to 5, on one of the 41 people; the rest of the
 face is neutral. The judge knows this and what FACS says of the five AUs, but neither
@@ -25,16 +25,13 @@ from companion.standin.face import render_face
 from companion.standin.labels import SUBJECTS
 from companion.standin.tree import subject_identity
 
-EACH, SHEET = 2, 5  # pictures of each AU and level, and on one sheet
-SIZE = (330, 420)
+EACH, SHEET = 2, 5  # pictures of each AU and level; pictures on a sheet
+SIZE = (330, 420)  # of a picture on a sheet, pixels
 
 
 def draw(seed: int) -> tuple[list[Image.Image], list[tuple[int, str, int, str]]]:
-    """Numbered pictures, and the key: (number, AU, level, subject) of each."""
-    made = load_profile("standin")
-    people, height, width = (
-        made["standin"][key] for key in ("seed", "height", "width")
-    )
+    """Numbered pictures, and the key: number, AU, level and subject of each."""
+    made = load_profile("standin")["standin"]
     generator = np.random.default_rng(seed)
     shown = list(product(range(len(AU_NAMES)), range(1, 6))) * EACH
     generator.shuffle(shown)
@@ -43,8 +40,9 @@ def draw(seed: int) -> tuple[list[Image.Image], list[tuple[int, str, int, str]]]
     for number, ((au, level), subject) in enumerate(zip(shown, subjects), 1):
         intensities = [level if place == au else 0 for place in range(len(AU_NAMES))]
         pose = dict(zip(("yaw", "pitch", "roll"), generator.normal(0, [3, 2, 2])))
-        identity = subject_identity(people, str(subject))
-        face = render_face(identity, intensities, pose, height, width, generator)
+        identity = subject_identity(made["seed"], str(subject))
+        size = (made["height"], made["width"])
+        face = render_face(identity, intensities, pose, *size, generator)
         picture = Image.fromarray(face[50:330, 20:240]).resize(SIZE, Image.LANCZOS)
         ImageDraw.Draw(picture).text((6, 4), f"#{number}", fill="white")
         pictures.append(picture)
@@ -63,23 +61,18 @@ def write_sheets(directory: Path, seed: int) -> None:
 
 
 def score(directory: Path, seed: int) -> None:
-    answers = {
-        number: (au, intensity)
-        for number, au, intensity in json.loads(
-            (directory / "answers.json").read_text()
-        )
-    }
+    answers = json.loads((directory / "answers.json").read_text())
+    answers = {number: (au, intensity) for number, au, intensity in answers}
     _, key = draw(seed)
     for number, au, level, subject in key:
         if answers[number][0] != au:
-            print(
-                f"#{number}: {au} at {level} of {subject} taken for", *answers[number]
-            )
+            answer = " ".join(map(str, answers[number]))
+            print(f"#{number}: {au} at {level} of {subject}, read as {answer}")
     right = [answers[number][0] == au for number, au, _, _ in key]
     levels = [level for _, _, level, _ in key]
-    said = [answers[number][1] for number, _, _, _ in key]
+    read = [answers[number][1] for number, _, _, _ in key]
     print(f"the right AU in {sum(right)} of {len(right)}, Kendall's tau", end=" ")
-    print(f"{kendalltau(levels, said).statistic:.3f}")
+    print(f"{kendalltau(levels, read).statistic:.3f}")
 
 
 if __name__ == "__main__":
