@@ -6,9 +6,12 @@ import numpy as np
 
 from companion.standin.person import Identity
 from companion.standin.shapes import (
+    Area,
+    Band,
     Edge,
     Hill,
     Ridge,
+    bump,
     look_up,
     mound,
     noise,
@@ -28,11 +31,11 @@ NECK_BACK, NECK_ROUND = -0.25, 0.62
 NECK_BOXY = 0.4  # 0: sections are ellipses; larger: squarer
 CHEST_FORWARD, CHEST_BELOW = 0.12, Edge(2.3, width=0.9)
 # The two oblique muscles, from behind the ears to the notch of the breastbone.
-MUSCLE, MUSCLE_MAN, MUSCLE_WOMAN = Ridge(1, wide=0.085), 0.048, 0.034  # heights
+MUSCLE, MUSCLE_MAN, MUSCLE_WOMAN = Band(wide=0.085), 0.048, 0.034  # heights
 MUSCLE_X, MUSCLE_Y, MUSCLE_SLOPE = 0.075, 2.32, 0.40  # lower end; outwards a unit up
 MUSCLE_BELOW, MUSCLE_ABOVE = Edge(1.55, width=0.9), Edge(-2.42, width=0.2)  # y; -y
 NOTCH = Hill(-0.04, y=2.34, wide=0.08, tall=0.08)
-LARYNX = Hill(1, y=1.93, wide=0.10, tall=0.12)
+LARYNX = Area(y=1.93, wide=0.10, tall=0.12)
 LARYNX_MAN, LARYNX_WOMAN = 0.05, 0.015  # heights
 COLLARBONE, COLLARBONE_FROM = Ridge(0.035, wide=0.05), Edge(0.22, width=0.2)  # x
 COLLARBONE_Y, COLLARBONE_SLOPE = 2.30, 0.12  # at the midline; down a unit outwards
@@ -114,7 +117,7 @@ def _neck(identity: Identity, x, y, s, half) -> np.ndarray:
     muscle = muscle * step(y, MUSCLE_BELOW) * step(-y, MUSCLE_ABOVE)
     neck += (MUSCLE_MAN if identity.male else MUSCLE_WOMAN) * muscle
     neck += mound(x, y, NOTCH)
-    neck += mound(x, y, LARYNX, LARYNX_MAN if identity.male else LARYNX_WOMAN)
+    neck += (LARYNX_MAN if identity.male else LARYNX_WOMAN) * bump(x, y, LARYNX)
     bone = ridge(y - COLLARBONE_Y - COLLARBONE_SLOPE * s, COLLARBONE)
     neck += COLLARBONE.height * bone * step(s, COLLARBONE_FROM)
     return neck

@@ -5,12 +5,14 @@ corner; `arch` is 1 in its middle and 0 at both corners. x points away from the 
 """
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from companion.standin.person import Identity
 from companion.standin.shapes import (
+    Band,
     Edge,
     Hill,
     Ridge,
@@ -39,7 +41,14 @@ class _Eye(NamedTuple):
     ball: np.ndarray  # share of a pixel that shows the ball
 
 
-def draw_eyes(identity: Identity, pull, x, y, view: dict, scale: float) -> None:
+def draw_eyes(
+    identity: Identity,
+    pull: Mapping[str, float],
+    x: np.ndarray,
+    y: np.ndarray,
+    view: Mapping[str, np.ndarray],
+    scale: float,
+) -> None:
     """Step 4: both eyes added to the fields of `view`, in place."""
     eye = _opening(identity, pull, x, y, scale)
     _lids(identity, pull, eye, view)
@@ -179,7 +188,7 @@ WET_SKIN, WET_ADDED, WET_ENDS = (0.55, 0.5, 0.5), (0.16, 0.10, 0.10), Edge(0.05,
 # Lashes of the upper lid, more of them towards the outer corner, and of the lower lid:
 # share that they cover, `at` below the upper and above the lower rim.
 LASH_DARK, LASH_DARK_BY_PERSON, LASH_MOST = 0.30, 0.42, 0.90  # factors; largest share
-UPPER_LASH, UPPER_LASH_ENDS = Ridge(1, at=0.006, wide=0.019), Edge(0.0, width=0.22)
+UPPER_LASH, UPPER_LASH_ENDS = Band(at=0.006, wide=0.019), Edge(0.0, width=0.22)
 OUTER_LASH, OUTER_LASH_ENDS = Ridge(0.5, at=-0.016, wide=0.020), Edge(0.0, width=0.25)
 OUTER_LASH_FROM = Edge(0.1, width=0.9)  # in `place`
 LOWER_LASH, LOWER_LASH_ENDS = Ridge(0.26, at=-0.010, wide=0.013), Edge(0.05, width=0.2)

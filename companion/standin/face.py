@@ -45,7 +45,7 @@ MAP_VALUES, DENSEST = 1.15, 256  # a pixel; a unit
 # The camera.
 LENS_BLUR = 0.5  # standard deviation, pixels
 GRAIN = 1.6  # standard deviation, grey levels of 255
-GRAIN_SHIFT = 1000  # values between the parts of one field that three channels get
+GRAIN_SHIFT = 1000  # values between the parts of one field that the channels get
 
 
 def render_face(
@@ -104,7 +104,6 @@ def _photograph(picture: np.ndarray, generator: np.random.Generator) -> np.ndarr
     picture = gaussian_filter(picture, (0, LENS_BLUR, LENS_BLUR), truncate=3.0)
     picture = np.sqrt(np.clip(picture, 0, 1)) * 255  # close to a camera's curve
     size = picture[0].size
-    # cheaper than three fields
     grain = generator.standard_normal(size + 2 * GRAIN_SHIFT, np.float32) * GRAIN
     for channel in range(3):
         picture[channel].flat += grain[GRAIN_SHIFT * channel :][:size]
@@ -169,7 +168,7 @@ def _head(identity: Identity, pull, u, v, scale: float, density: int):
     return head, np.clip(head["edge"] * sharp + 0.5, 0, 1)
 
 
-BODY_BELOW, LONG_HAIR_BELOW = 0.6, 0.0  # y from which a body can show; larger: faster
+BODY_BELOW, LONG_HAIR_BELOW = 0.6, 0.0  # y from which they can show; smaller is slower
 WALL = -1.2  # depth
 
 

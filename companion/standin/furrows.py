@@ -8,11 +8,13 @@ see `companion.standin.muscles`.
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from companion.standin.person import Identity
 from companion.standin.shapes import (
+    Band,
     Edge,
     Hill,
     Ridge,
@@ -26,7 +28,13 @@ from companion.standin.shapes import (
 )
 
 
-def draw_furrows(identity: Identity, pull, x, y, view: dict) -> None:
+def draw_furrows(
+    identity: Identity,
+    pull: Mapping[str, float],
+    x: np.ndarray,
+    y: np.ndarray,
+    view: Mapping[str, np.ndarray],
+) -> None:
     """Step 4: hills and furrows added to the fields of `view`, in place."""
     s, side = mirrored(x)
     depth, hair = view["depth"], view["hair"]
@@ -51,7 +59,7 @@ MOST_CREASED = 0.9  # darkness where furrows cross, 0..1
 def _press(view, distance, furrow: Ridge, amount) -> None:
     """A furrow of depth `amount` where the distance is 0, in place."""
     groove = ridge(distance, furrow)
-    wall = ridge(distance, Ridge(1, wide=WALL_WIDE * furrow.wide))
+    wall = ridge(distance, Band(wide=WALL_WIDE * furrow.wide))
     view["depth"] -= amount * (groove - WALL * wall)
     view["crease"] += np.minimum(amount * DARKNESS, DARKEST) * groove
 
@@ -71,7 +79,7 @@ def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
 
 # The nasolabial fold runs from the wing of the nose to beside the corner of the mouth.
 # FACS: AU10 deepens its upper part, AU12 all of it; the cheek stands over it.
-FOLD = Ridge(1, wide=0.040)
+FOLD = Band(wide=0.040)
 FOLD_TOP = -0.16  # y from the base of the nose
 FOLD_X, FOLD_SLOPE = 0.265, 0.48  # at its top
 FOLD_STRAIGHT, FOLD_BEND = 0.72, 0.25  # share of the slope at its top; more a unit down
@@ -98,7 +106,7 @@ def _nasolabial_fold(identity: Identity, pull, s, y, side, view) -> None:
 DIMPLE = Ridge(0.108, wide=0.046)
 DIMPLE_X, DIMPLE_Y = 0.085, -0.02  # of its outermost point
 DIMPLE_BEND = -1.6
-DIMPLE_TALL = Ridge(1, at=0.02, wide=0.135)
+DIMPLE_TALL = Band(at=0.02, wide=0.135)
 DIMPLE_BULGE = Hill(0.145, x=0.20, y=0.01, wide=0.12, tall=0.18)
 KNOT_BELOW = Hill(0.035, x=-0.02, y=0.075, wide=0.12, tall=0.06)  # tightened muscle
 KNOT_ABOVE = Hill(0.030, x=-0.02, y=-0.080, wide=0.12, tall=0.06)
@@ -119,11 +127,11 @@ def _dimple(identity: Identity, pull, s, y, side, view) -> None:
 # pupil, outwards.
 LID_FURROW, LID_FURROW_BY_AGE = Ridge(0.038, wide=0.026), 0.005  # neutral depth, age 1
 LID_FURROW_Y, LID_FURROW_SLOPE, LID_FURROW_BEND = 0.155, 0.10, -0.95
-LID_FURROW_SPAN = Ridge(1, at=-0.03, wide=0.21)
+LID_FURROW_SPAN = Band(at=-0.03, wide=0.21)
 BAG = Ridge(0.030, at=-0.065, wide=0.035)  # `at` below the first furrow
 SECOND_FURROW = Ridge(0.026, wide=0.030)
 SECOND_Y, SECOND_SLOPE, SECOND_BEND = 0.245, 0.32, -0.6
-SECOND_SPAN = Ridge(1, at=-0.10, wide=0.17)
+SECOND_SPAN = Band(at=-0.10, wide=0.17)
 # Crow's feet run out from a point beside the eye, one line for each slope and bend.
 FEET, FEET_BY_WRINKLES = Ridge(0.036, wide=0.017), 0.005  # neutral depth, wrinkles 1
 FEET_X, FEET_Y = 0.205, -0.02  # from the pupil; from the eyes
@@ -158,7 +166,7 @@ PITS = Hill(0.036, y=0.01, wide=0.21, tall=0.14)  # y from the chin boss
 PITS_DARK = 0.30  # darkness, 0..1
 PITS_A_UNIT = 22  # values of the noise a unit; larger: smaller pits
 PITS_FROM, PITS_MOST = 0.15, 1.6  # deviations of the noise; larger: fewer; deeper
-HOLLOW, HOLLOW_SPAN = Ridge(0.060, wide=0.036), Ridge(1, wide=0.26)
+HOLLOW, HOLLOW_SPAN = Ridge(0.060, wide=0.036), Band(wide=0.26)
 HOLLOW_Y, HOLLOW_BEND = 0.245, 0.55  # y from the lips' line
 
 
@@ -186,7 +194,7 @@ WRINKLES_AU2 = Ridge(0.75, at=0.55, wide=0.30)
 # AU4, brow lowerer. FACS: vertical wrinkles between the brows, beside a muscle bulge.
 FROWN = Ridge(0.045, wide=0.024)
 FROWN_X, FROWN_Y, FROWN_SLOPE = 0.085, -0.25, 0.10
-FROWN_TALL = Ridge(1, at=-0.27, wide=0.12)
+FROWN_TALL = Band(at=-0.27, wide=0.12)
 FROWN_BULGE = Hill(0.03, x=0.20, y=-0.25, wide=0.10, tall=0.09)
 
 

@@ -72,13 +72,20 @@ KNOT, KNOT_BY_SWEEP = 0.26, 0.10  # radius; for a sweep of 1
 KNOT_FLAT, KNOT_FRAYED = 1.5, 0.015  # larger: flatter; deviation
 
 
-def grow(identity: Identity, x, y, skull, around, density: int) -> dict:
+def grow(
+    identity: Identity,
+    x: np.ndarray,
+    y: np.ndarray,
+    skull: np.ndarray,
+    around: np.ndarray,
+    density: int,
+) -> dict[str, np.ndarray]:
     """Cover, depth, outline, colour and flow of the hair over the head's map.
 
     Args:
-        identity: whose hair.
-        x: map of places, units.
-        y: map of places, units.
+        identity: the person.
+        x: of the map's values, units.
+        y: of the map's values, units.
         skull: depth of the head with the hair's volume.
         around: distance inside that head's outline.
         density: of the map, values a unit.
@@ -246,7 +253,7 @@ TEMPLE, TEMPLE_RECEDES = 0.83, 0.06  # half-widths of the face; for a `receding`
 TEMPLE_OUT, TEMPLE_UP = 0.10, 0.75  # a unit down; from there above the eyes
 SIDEBURNS_ABRUPT = 0.8  # larger: a sharper lower end
 # A bald head keeps a ring of hair around it.
-BALD_FRONT = 0.55  # distance from the hairline that is bald everywhere
+BALD_FRONT = 0.55  # above 0: no hair behind the hairline
 BALD_UP, BALD_RAGGED = 0.72, 0.10  # upper end of the ring above the eyes; deviation
 
 

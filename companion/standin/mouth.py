@@ -3,12 +3,14 @@
 `arch` is 1 in the middle of the mouth and 0 at its corners.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from companion.standin.person import Identity
 from companion.standin.shapes import (
+    Area,
     Edge,
     Hill,
     Ridge,
@@ -46,7 +48,13 @@ class _Lips(NamedTuple):
     lower: np.ndarray  # height of the lower lip
 
 
-def draw_mouth(identity: Identity, pull, x, y, view: dict) -> None:
+def draw_mouth(
+    identity: Identity,
+    pull: Mapping[str, float],
+    x: np.ndarray,
+    y: np.ndarray,
+    view: Mapping[str, np.ndarray],
+) -> None:
     """Step 4: the mouth added to the fields of `view`, in place."""
     lips = _lips(identity, pull, x, y)
     cut = _lip_depth(identity, pull, x, lips, view["depth"])
@@ -168,7 +176,7 @@ LIP_SHADE = Edge(-0.06, width=0.09)  # y from the lips' line: the upper lip's sh
 LIP_SHADE_LEAST, LIP_SHADE_MORE = 0.55, 0.45  # light above that edge; more below it
 # The dark behind the teeth, and the tongue in it.
 DARK = (0.028, 0.008, 0.008)
-TONGUE, TONGUE_ADDS = Hill(1, y=0.17, wide=0.26, tall=0.09), (0.14, 0.035, 0.03)
+TONGUE, TONGUE_ADDS = Area(y=0.17, wide=0.26, tall=0.09), (0.14, 0.035, 0.03)
 DARK_DEEP, TEETH_FORWARD = 0.10, 0.07  # behind the lips; before the dark
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from companion.standin.mouth import lip_line
 from companion.standin.person import Identity
 from companion.standin.shapes import (
+    Area,
+    Band,
     Edge,
     Hill,
-    Ridge,
     bump,
     mirrored,
     mound,
@@ -89,7 +90,11 @@ UPPER_FACE = (-1.1, 0.9)  # from the eyes
 
 
 def skin_at(
-    identity: Identity, pull: Mapping[str, float], u, v, scale: float
+    identity: Identity,
+    pull: Mapping[str, float],
+    u: np.ndarray,
+    v: np.ndarray,
+    scale: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Step 2: the skin at each point of the head, and the opening of the mouth.
 
@@ -128,8 +133,8 @@ CHEEK_RISE = Hill(-0.07, x=0.60, y=0.56, wide=0.25, tall=0.25)
 # The U: no rise in the middle of the mouth, the full rise at a rim beside its corners.
 BOWL_RISE = -0.155
 BOWL_RIM = 0.12  # from the corner outwards
-BOWL_OUTSIDE = Ridge(1, wide=0.26)  # fades beyond the rim
-BOWL_BAND = Ridge(1, wide=0.27)  # fades above and below the lips' line
+BOWL_OUTSIDE = Band(wide=0.26)  # fades beyond the rim
+BOWL_BAND = Band(wide=0.27)  # fades above and below the lips' line
 BOWL_BAND_UP = 0.07  # how far AU12 moves that band up
 
 # AU14, dimpler. FACS: the corners of the lips are tightened and pulled inwards.
@@ -204,7 +209,7 @@ def _pull_upper_face(identity: Identity, pull, x, y, dx, dy) -> None:
 # AU25, lips part. AU10 lifts the upper lip off the lower one as well.
 UPPER_UP, UPPER_UP_AU10 = 0.03, 0.045  # of the middle of the lip: by AU25; by AU10
 LOWER_DOWN = 0.05
-NEAR_LIPS = Hill(1, wide=1.0, tall=0.20)  # share of it; centre: middle of the mouth
+NEAR_LIPS = Area(wide=1.0, tall=0.20)  # share of it; centre: middle of the mouth
 # AU26, jaw drop. FACS: the lower jaw comes down, and the lower lip with it.
 JAW_DOWN = 0.15
 JAW_BELOW = Edge(-0.1, width=0.2)  # y from the lips' line; below it the skin moves

@@ -9,7 +9,17 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from companion.standin.person import Identity
-from companion.standin.shapes import Edge, Hill, Ridge, bump, mound, ridge, step, wave
+from companion.standin.shapes import (
+    Band,
+    Edge,
+    Hill,
+    Ridge,
+    bump,
+    mound,
+    ridge,
+    step,
+    wave,
+)
 
 # Curves over the height are tables of so many rows, from TOP to BOTTOM.
 TOP, BOTTOM, HEIGHTS = -2.5, 3.5, 4096
@@ -50,8 +60,10 @@ BOXY = 0.52  # 0: sections are ellipses; larger: squarer
 INSET, CHIN_OUT, CROWN_OUT = 0.01, 0.02, 0.02  # of the outline: inwards; out; out
 
 
-def draw_skull(identity: Identity, x, y, hair: float) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of the head under so much hair, and the distance inside its outline."""
+def draw_skull(
+    identity: Identity, x: np.ndarray, y: np.ndarray, hair: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Depth of a head under `hair` units of hair; distance inside its outline."""
     heights = np.linspace(TOP, BOTTOM, HEIGHTS)
     chin = identity.mouth_y + CHIN * identity.chin
     crown = CROWN - HAIR_ABOVE * hair
@@ -82,7 +94,7 @@ def draw_skull(identity: Identity, x, y, hair: float) -> tuple[np.ndarray, np.nd
 
 
 # Brow and temples. The brow ridge follows the brow, in a bend.
-BROW_RIDGE, BROW_RIDGE_SPAN = Ridge(0.045, wide=0.11), Ridge(1, at=0.36, wide=0.40)
+BROW_RIDGE, BROW_RIDGE_SPAN = Ridge(0.045, wide=0.11), Band(at=0.36, wide=0.40)
 BROW_RIDGE_Y, BROW_RIDGE_BEND = -0.25, 0.10  # at the midline; larger: ends lower
 BROW_RIDGE_BY_BROW = -0.6  # y a unit of `brow_height`
 FOREHEAD = Hill(0.03, y=-0.72, wide=0.55, tall=0.28)
@@ -93,9 +105,9 @@ INNER_CORNER = Hill(-0.07, x=0.21, y=-0.04, wide=0.09, tall=0.12)
 EYEBALL = Hill(0.145, y=0.005, wide=0.185, tall=0.135)  # x from the pupil
 # Below the eyes: the tear trough, and the bag over it that comes with age.
 TROUGH, TROUGH_BY_AGE = Ridge(0.010, wide=0.05), 0.022
-TROUGH_X, TROUGH_Y, TROUGH_SLOPE = 0.25, 0.15, 0.28  # a point on it; down, outwards
-TROUGH_SPAN = Ridge(1, at=0.36, wide=0.16)
-BAG, BAG_SPAN = Ridge(0.016, at=-0.08, wide=0.05), Ridge(1, at=0.42, wide=0.16)
+TROUGH_X, TROUGH_Y, TROUGH_SLOPE = 0.25, 0.15, 0.28  # inner end; down a unit outwards
+TROUGH_SPAN = Band(at=0.36, wide=0.16)
+BAG, BAG_SPAN = Ridge(0.016, at=-0.08, wide=0.05), Band(at=0.42, wide=0.16)
 # Cheeks: bone, fat, the fat beside the mouth, and the hollow behind it; what a fullness
 # of 1 adds to the second and the last height.
 CHEEKBONE = Hill(0.085, x=0.66, y=0.27, wide=0.24, tall=0.17)
@@ -112,14 +124,16 @@ ABOVE_CHIN = Hill(-0.055, y=0.25, wide=0.24, tall=0.075)
 CHIN_BOSS = Hill(0.095, y=0.02, wide=0.27, tall=0.17)
 CLEFT = Hill(-0.03, y=0.03, wide=0.035, tall=0.09)
 # Age: the furrow from the corner of the mouth to the jaw; lines across the forehead.
-JOWL, JOWL_SPAN = Ridge(0.030, wide=0.05), Ridge(1, at=0.2, wide=0.17)
-JOWL_X, JOWL_SLOPE = 0.46, 0.14  # at the line of the lips; outwards, down
+JOWL, JOWL_SPAN = Ridge(0.030, wide=0.05), Band(at=0.2, wide=0.17)
+JOWL_X, JOWL_SLOPE = 0.46, 0.14  # at the line of the lips; outwards a unit down
 LINES = Hill(0.007, y=-0.68, wide=0.55, tall=0.18)
 LINES_A_UNIT, LINES_BEND = 5.5, 0.35  # larger: more lines; lower ends
 LINES_SWAY, LINES_SWAY_A_UNIT = 0.1, 0.8  # in lines; waves a unit across
 
 
-def draw_relief(identity: Identity, x, y, s) -> np.ndarray:
+def draw_relief(
+    identity: Identity, x: np.ndarray, y: np.ndarray, s: np.ndarray
+) -> np.ndarray:
     """The depth that bones, fat and gristle of the face add to the skull."""
     mouth_y, chin_y, eye_x = identity.mouth_y, identity.chin_y, identity.eye_x
     age, full = identity.age, identity.fullness
@@ -172,7 +186,7 @@ GROOVE = Ridge(0.024, at=0.125, wide=0.03)  # `at` from a point near the wing's 
 GROOVE_X = -0.01  # outwards from it
 GROOVE_FROM, GROOVE_ABOVE = Edge(0.03, width=0.08), Edge(0.02, width=0.08)  # out; up
 # Nostrils: slanted ellipses.
-NOSTRIL_X, NOSTRIL_Y, NOSTRIL_SLOPE = 0.095, -0.030, -0.30  # middle; down, outwards
+NOSTRIL_X, NOSTRIL_Y, NOSTRIL_SLOPE = 0.095, -0.030, -0.30  # down a unit outwards
 NOSTRIL = Hill(-0.09, wide=0.050, tall=0.020)
 
 
@@ -204,7 +218,7 @@ def _nose(identity: Identity, x, y, s) -> np.ndarray:
     return z
 
 
-def nostrils(identity: Identity, s, y) -> np.ndarray:
+def nostrils(identity: Identity, s: np.ndarray, y: np.ndarray) -> np.ndarray:
     """1 in the middle of each nostril, 0 outside."""
     x, hill = NOSTRIL_X * identity.nose_width, NOSTRIL
     hill = hill._replace(wide=hill.wide * identity.nose_width)
@@ -230,7 +244,9 @@ EAR_DARKEST = 0.75
 EAR_COVERED = 9  # radii that an ear under long hair loses: no ear is left
 
 
-def draw_ear(identity: Identity, s, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw_ear(
+    identity: Identity, s: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distance inside the ear, its depth, and how dark its hollows are."""
     size = identity.ear_size
     lean = s - EAR_X * identity.width - EAR_OUT - EAR_LEAN * (EAR_LEAN_Y - y)

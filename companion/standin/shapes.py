@@ -15,13 +15,11 @@ MIDLINE = np.float32(0.05**2)
 """Square of the distance from the midline within which left and right merge."""
 
 
-class Hill(NamedTuple):
-    """A smooth elliptical hill, see `bump`; a hollow where the height is below 0."""
+class Area(NamedTuple):
+    """An elliptical part of the face without sharp borders, see `bump`."""
 
-    height: float
-    """At the centre, in the unit of what the hill is added to."""
     wide: float
-    """Radius across: 32 % of the height is left there, nothing at two radii."""
+    """Radius across: 32 % of the effect is left there, nothing at two radii."""
     tall: float
     """Radius down."""
     x: float = 0.0
@@ -30,15 +28,33 @@ class Hill(NamedTuple):
     """Of the centre, from the eyes or from the landmark that the call adds."""
 
 
+class Hill(NamedTuple):
+    """An area with a height, see `mound`; a hollow where the height is below 0."""
+
+    height: float
+    """At the centre, in the unit of what the hill is added to."""
+    wide: float
+    tall: float
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Band(NamedTuple):
+    """The surroundings of a line, without sharp borders, see `ridge`."""
+
+    wide: float
+    """Radius, as of an `Area`."""
+    at: float = 0.0
+    """Of the line: the distance that `ridge` is given there."""
+
+
 class Ridge(NamedTuple):
-    """A smooth wall along a line, see `ridge`; a furrow where it is subtracted."""
+    """A band with a height; a furrow where the height is subtracted."""
 
     height: float
     """On the line, in the unit of what the ridge is added to."""
     wide: float
-    """Radius, as of a `Hill`."""
     at: float = 0.0
-    """Of the line: the value of the distance there."""
 
 
 class Edge(NamedTuple):
@@ -62,28 +78,39 @@ def step(value: np.ndarray, edge: Edge, at: float = 0.0) -> np.ndarray:
     return share
 
 
-def bump(x, y, hill: Hill, right: float = 0.0, down: float = 0.0) -> np.ndarray:
-    """The form of a hill, with height 1, its centre moved by (right, down)."""
-    square = x - (right + hill.x)
-    square *= 1 / hill.wide
+def bump(
+    x: np.ndarray,
+    y: np.ndarray,
+    area: Area | Hill,
+    right: float = 0.0,
+    down: float = 0.0,
+) -> np.ndarray:
+    """1 at the centre of an area, which is moved by (right, down); 0 outside it."""
+    square = x - (right + area.x)
+    square *= 1 / area.wide
     square *= square
-    along = y - (down + hill.y)
-    along *= 1 / hill.tall
+    along = y - (down + area.y)
+    along *= 1 / area.tall
     along *= along
     return fall(square + along)
 
 
 def mound(
-    x, y, hill: Hill, amount: float = 1.0, right: float = 0.0, down: float = 0.0
+    x: np.ndarray,
+    y: np.ndarray,
+    hill: Hill,
+    amount: float = 1.0,
+    right: float = 0.0,
+    down: float = 0.0,
 ) -> np.ndarray:
-    """`amount` times a hill, its centre moved by (right, down)."""
+    """`amount` times a hill, which is moved by (right, down)."""
     return hill.height * amount * bump(x, y, hill, right, down)
 
 
-def ridge(distance: np.ndarray, shape: Ridge) -> np.ndarray:
-    """The form of a ridge, with height 1."""
-    square = distance - shape.at
-    square *= 1 / shape.wide
+def ridge(distance: np.ndarray, band: Band | Ridge) -> np.ndarray:
+    """1 on the line of a band, 0 outside it."""
+    square = distance - band.at
+    square *= 1 / band.wide
     square *= square
     return fall(square)
 
@@ -122,7 +149,7 @@ def look_up(field: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarr
     return map_coordinates(field, [down, across], order=1, mode="grid-wrap")
 
 
-def between(field: np.ndarray, column, row) -> np.ndarray:
+def between(field: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
     """A field (256, 256) at columns and rows of at least 0: a faster `look_up`."""
     left, top = column.astype(np.int32), row.astype(np.int32)
     right, low = column - left, row - top

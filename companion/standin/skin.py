@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from companion.standin.person import Identity
 from companion.standin.relief import nostrils
-from companion.standin.shapes import Edge, Hill, bump, look_up, mound, noise, step
+from companion.standin.shapes import Area, Edge, Hill, bump, look_up, mound, noise, step
 
 MEDIUM, SPOTS = 150, 55  # values of the noise a unit; larger: smaller blotches; spots
 
@@ -36,10 +36,10 @@ MOLES, MOLE_DARK = 2.5, 0.55  # mean number; share
 MOLE_FROM, MOLE_TO = [-0.8, -0.6, 0.010], [0.8, 1.6, 0.020]  # limits of x, y and radius
 # The beard, factors of `Identity.stubble`: round the chin, below a slanted edge; above
 # the upper lip; before the ears.
-BEARD = Hill(1, y=0.52, wide=0.78, tall=0.46)  # y from the line of the lips
+BEARD = Area(y=0.52, wide=0.78, tall=0.46)  # y from the line of the lips
 BEARD_FROM, BEARD_SLANT = Edge(-0.1, width=0.4), 0.35  # larger: begins lower aside
-MOUSTACHE = Hill(1, y=-0.17, wide=0.42, tall=0.11)  # y from the line of the lips
-WHISKERS = Hill(1, x=0.86, y=0.55, wide=0.13, tall=0.5)
+MOUSTACHE = Area(y=-0.17, wide=0.42, tall=0.11)  # y from the line of the lips
+WHISKERS = Area(x=0.86, y=0.55, wide=0.13, tall=0.5)
 BEARD_FULL = 1.35  # factor before the share is cut at 1; larger: fuller
 STUBBLE_X, STUBBLE_Y = 150, 110  # values of the noise a unit; larger: finer
 STUBBLE, STUBBLE_VARIES, STUBBLE_MOST = 0.42, 0.22, 0.85  # share covered: mean; ±; most
@@ -53,14 +53,20 @@ GLOSS_CHEEK = Hill(0.3, x=0.55, y=0.2, wide=0.2, tall=0.2)
 
 
 def skin_colour(
-    identity: Identity, x, y, s, pores, blotches, coarse
+    identity: Identity,
+    x: np.ndarray,
+    y: np.ndarray,
+    s: np.ndarray,
+    pores: np.ndarray,
+    blotches: np.ndarray,
+    coarse: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Step 2: linear light (3, height, width), and how much the skin shines.
 
     Args:
-        identity: whose skin.
-        x: map of places, units.
-        y: map of places, units.
+        identity: the person.
+        x: of the map's values, units.
+        y: of the map's values, units.
         s: their distances from the midline.
         pores: noise of unit variance.
         blotches: the same, coarser.
@@ -155,11 +161,16 @@ HAIR_COVERS, BROW_COVERS, BROW_COVERS_MOST = 0.33, 0.14, 0.84  # shares: hairs; 
 BROW_HAIR, BROW_SKIN = 0.55, 0.10  # colour, shares: the hair's; the skin's
 
 
-def draw_brows(identity: Identity, rgb: np.ndarray, density: int, box) -> np.ndarray:
+def draw_brows(
+    identity: Identity,
+    rgb: np.ndarray,
+    density: int,
+    box: tuple[float, float, float, float],
+) -> np.ndarray:
     """Brows painted hair by hair, in place; returns how much they cover, 0..1.
 
     Args:
-        identity: whose brows.
+        identity: the person.
         rgb: map of the skin's colour (3, height, width).
         density: of the map, values a unit.
         box: left, right, top and bottom of the map, units.

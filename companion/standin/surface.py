@@ -11,6 +11,7 @@ Arrays are only added, multiplied and rooted, which gives the same bits on every
 processor.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ from companion.standin.shapes import Edge, look_up, noise, step
 from companion.standin.skin import draw_brows, skin_colour
 
 FIELDS = ("depth", "red", "green", "blue", "edge", "gloss", "hair", "flow_x", "flow_y")
+Box = tuple[float, float, float, float]
+"""Left, right, top and bottom of a map, units."""
 HEAD = (-1.5, 1.5, -2.25, 1.9)  # left; right; top; bottom of the maps, at least
 BELOW_HAIR = 0.25  # from the ends of long hair to the bottom
 
@@ -111,8 +114,8 @@ def head_maps(identity: Identity, density: int) -> Maps:
     return pack([depth, *rgb, edge, gloss * (1 - cover), cover, *flow], box, density)
 
 
-def grid(box, density: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of a map's values; `box` is left, right, top, bottom."""
+def grid(box: Box, density: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the values of a map."""
     left, right, top, bottom = box
     columns, rows = int((right - left) * density), int((bottom - top) * density)
     x = np.arange(columns, dtype=np.float32) * (1 / density) + left
@@ -120,7 +123,7 @@ def grid(box, density: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.meshgrid(x, y))
 
 
-def pack(fields, box, density: int) -> Maps:
+def pack(fields: Sequence[np.ndarray], box: Box, density: int) -> Maps:
     """Maps of `FIELDS`, in that order."""
     rows, columns = fields[0].shape
     values = np.stack([field.ravel() for field in fields], axis=1).astype(np.float32)

@@ -17,7 +17,7 @@ from aulib.icc import icc_3_1
 from companion.bp4d import AU_NAMES
 from companion.standin.labels import SUBJECTS, TASKS, make_labels, strided
 
-# BP4D's figures, as its public sources give them (see data/bp4d_statistics.json).
+# BP4D's numbers from its public sources (see data/bp4d_statistics.json).
 DEVELOPMENT = {  # frames at the levels 0..5
     "AU06": (38940, 5535, 9983, 12761, 3627, 271),
     "AU10": (30007, 7522, 11688, 13858, 6976, 1012),
@@ -162,7 +162,7 @@ def test_training_correlations_have_the_same_form(labels):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_levels_change_as_often_and_as_far(labels, split):
-    # Counted as in the source: along each subject's tasks in a row.
+    # The source counts along each subject's tasks in a row.
     for au, (rate, single, mean_run) in CHANGES.items():
         levels = known(labels, split)[au].dropna()
         subject = levels.index.get_level_values("subject")

@@ -7,7 +7,6 @@ from torch import nn
 
 from aulib.model import build_model
 from companion.analysis.features import extract_features
-from companion.methods.samplers import draw_epoch
 from companion.training.device import open_accelerator
 from companion.training.loop import learning_rate_at, predict, train_epoch
 from companion.training.microbatches import microbatches
@@ -61,18 +60,6 @@ def test_the_mean_loss_is_over_frames_not_batches():
         parts = batches_of(torch.zeros(130, 1), targets, batch)
         mean = train_epoch(open_accelerator(), network, optimizer, parts, loss)
         assert mean == pytest.approx(64.5)
-
-
-def test_draws_are_a_function_of_seed_and_epoch():
-    intensities = np.random.default_rng(0).integers(0, 6, (500, 5))
-    for sampler in ("multinomial", "shuffle"):
-        draw = draw_epoch(intensities, sampler, 1, 1)
-        np.testing.assert_array_equal(draw, draw_epoch(intensities, sampler, 1, 1))
-        assert (draw != draw_epoch(intensities, sampler, 1, 2)).any()
-        assert (draw != draw_epoch(intensities, sampler, 2, 1)).any()
-    np.testing.assert_array_equal(np.sort(draw), np.arange(500))
-    with pytest.raises(ValueError, match="'random' is unknown"):
-        draw_epoch(intensities, "random", 1, 1)
 
 
 def test_the_papers_schedule():

@@ -210,6 +210,19 @@ def told(function, crops: Path, folder: Path) -> None:
     (folder / f"told_{rank}").write_text(str(error.value))
 
 
+def differing(crops: Path, run: Path) -> None:
+    """Each process has a seed of its own."""
+    companion.methods.objective.build_model = without_dropout
+    seed = int(os.environ["RANK"])
+    with pytest.raises(ValueError, match="the processes differ: seed"):
+        train(CropStore(crops), run, Settings(**{**OPTIONS, "seed": seed}))
+    assert not run.exists()
+
+
+def test_processes_with_different_settings_train_nothing(store, tmp_path):
+    assert run_in(2, differing, store.directory, tmp_path / "run") == ""
+
+
 class Gluttonous(nn.Module):
     """Runs out of memory at more frames than its limit."""
 
