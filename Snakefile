@@ -59,9 +59,9 @@ def settings(*keys):
     return {key: PROFILE[key] for key in keys}
 
 
-def sources(*rooms):
-    """The modules of some rooms of `companion`; a change reruns the rule."""
-    return [str(p) for room in rooms for p in sorted(Path("companion", room).glob("*.py"))]
+def sources(*folders):
+    """The modules of some folders of `companion`; a change reruns the rule."""
+    return [str(p) for folder in folders for p in sorted(Path("companion", folder).glob("*.py"))]
 
 
 def weights(wildcards):

@@ -1,4 +1,4 @@
-"""The house: `aulib` is the paper alone, and imports in `companion` go one way."""
+"""The layout: `aulib` is the paper alone, and imports in `companion` go one way."""
 
 import ast
 import sys
@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from companion.base.paths import ROOT
+from companion.standin.tree import MODULES as MODULES_OF_THE_RENDERER
 
-ROOMS = (
+FOLDERS = (
     *("base", "bp4d", "faces", "crops", "methods", "training"),
     *("analysis", "standin", "workflow"),
 )
-"""A room may import the rooms before it."""
+"""A folder may import the folders before it."""
 
 THE_PAPER = {"__init__", "sampler", "model", "loss", "inference", "icc"}
 LONGEST = 60  # lines of a function without its docstring
-RENDERER = {"face", "hair", "light", "motion", "person", "shapes", "surface"}
+RENDERER = set(MODULES_OF_THE_RENDERER) - {"labels", "tree"}
 
 
 def modules() -> dict[str, Path]:
@@ -48,31 +49,31 @@ def imports_of(name: str, source: str, known: set[str]) -> set[str]:
 
 
 MODULES = modules()
-ARROWS = {
+IMPORTS = {
     name: imports_of(name, path.read_text(), set(MODULES))
     for name, path in MODULES.items()
 }
 
 
-def wrong_arrows(arrows: dict[str, set[str]]) -> list[str]:
-    """Arrows from `aulib` to `companion`, and from a room to one that follows it."""
+def wrong_imports(imports: dict[str, set[str]]) -> list[str]:
+    """Imports of `companion` by `aulib`, and of a later folder by an earlier one."""
     wrong = []
-    for name, imported in arrows.items():
+    for name, imported in imports.items():
         for other in imported:
             if not other.startswith("companion"):
                 continue
             if name.startswith("aulib"):
                 wrong.append(f"{name} imports {other}")
             elif name.count(".") and other.count("."):
-                here, there = (ROOMS.index(n.split(".")[1]) for n in (name, other))
+                here, there = (FOLDERS.index(n.split(".")[1]) for n in (name, other))
                 if there > here:
                     wrong.append(f"{name} imports {other}")
     return wrong
 
 
-def circle(arrows: dict[str, set[str]]) -> list[str] | None:
+def cycle(imports: dict[str, set[str]]) -> list[str] | None:
     try:
-        TopologicalSorter(arrows).prepare()
+        TopologicalSorter(imports).prepare()
     except CycleError as error:
         return error.args[1]
     return None
@@ -88,7 +89,7 @@ def test_aulib_imports_numpy_torch_torchvision_and_itself():
     imported = set()
     for name in MODULES:
         if name.startswith("aulib"):
-            imported |= {other.split(".")[0] for other in ARROWS[name]}
+            imported |= {other.split(".")[0] for other in IMPORTS[name]}
     assert imported - set(sys.stdlib_module_names) <= {
         "numpy",
         "torch",
@@ -97,45 +98,45 @@ def test_aulib_imports_numpy_torch_torchvision_and_itself():
     }
 
 
-def test_the_rooms_are_these():
+def test_the_folders_are_these():
     assert {p.name for p in (ROOT / "companion").iterdir() if p.is_dir()} - {
         "__pycache__"
-    } == set(ROOMS)
+    } == set(FOLDERS)
     listed = (ROOT / "companion" / "__init__.py").read_text()
-    places = [listed.index(f"\n    {room} ") for room in ROOMS]
+    places = [listed.index(f"\n    {folder} ") for folder in FOLDERS]
     assert places == sorted(places)
 
 
 def test_no_import_goes_the_wrong_way():
-    assert wrong_arrows(ARROWS) == []
+    assert wrong_imports(IMPORTS) == []
 
 
-def test_no_imports_form_a_circle():
-    assert circle(ARROWS) is None
+def test_no_imports_form_a_cycle():
+    assert cycle(IMPORTS) is None
 
 
 def test_the_crops_do_not_know_a_detector():
-    for name, imported in ARROWS.items():
+    for name, imported in IMPORTS.items():
         if name.split(".")[1:2] in (["crops"], ["methods"], ["training"]):
             assert "companion.faces.detect" not in imported, name
 
 
 @pytest.mark.parametrize("line", ["import numpy", "from numpy import array"])
-def test_a_wrong_arrow_or_a_circle_would_be_seen(line):
+def test_a_wrong_import_or_a_cycle_would_be_seen(line):
     known = set(MODULES)
     up = imports_of("x", f"{line}\nfrom companion.training import run", known)
     assert up == {"numpy", "companion.training.run"}
-    assert wrong_arrows({"aulib.loss": up}) == [
+    assert wrong_imports({"aulib.loss": up}) == [
         "aulib.loss imports companion.training.run"
     ]
-    assert wrong_arrows({"companion.crops.store": up}) == [
+    assert wrong_imports({"companion.crops.store": up}) == [
         "companion.crops.store imports companion.training.run"
     ]
-    assert wrong_arrows({"companion.analysis.runs": up}) == []
+    assert wrong_imports({"companion.analysis.runs": up}) == []
     within = imports_of("x", "def f():\n    from companion.bp4d import frames", known)
     assert within == {"companion.bp4d.frames"}
-    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
-    assert not circle({"a": {"b", "c"}, "b": {"c"}})
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert not cycle({"a": {"b", "c"}, "b": {"c"}})
 
 
 def functions(path: Path):
