@@ -10,10 +10,11 @@ import torch
 
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
+from aulib.model import build_model
 from companion.bp4d import AU_NAMES
 from companion.training import run as run_module
 from companion.training.device import execution_facts, open_accelerator
-from companion.training.loop import Settings
+from companion.training.loop import Settings, predict
 from companion.training.outputs import OUTPUT_NAMES
 from companion.training.run import train
 
@@ -78,6 +79,21 @@ def test_a_finished_run_keeps_outputs_metrics_the_best_network_and_provenance(ru
         }
     ]
     assert not metrics.isna().any().any()
+
+
+def test_best_is_the_network_of_the_epoch_with_the_best_mean(run, store):
+    directory, metrics = run
+    network = build_model("proposed", width=0.125)
+    network.load_state_dict(torch.load(directory / "best.pt", weights_only=True))
+    rows = store.rows("evaluation")
+    outputs = predict(open_accelerator(), network, store, rows).numpy()
+    table = pd.read_parquet(directory / "outputs.parquet")
+    apart = {}
+    for epoch, rows in table.groupby("epoch"):
+        apart[epoch] = np.abs(outputs - rows[list(OUTPUT_NAMES)].to_numpy()).max()
+    best = metrics["epoch"][metrics["mean"].argmax()]
+    assert min(apart, key=apart.get) == best
+    assert apart[best] < 1e-4 < sorted(apart.values())[1]
 
 
 @pytest.mark.parametrize("stopped_in", [1, 2, 3])
