@@ -12,11 +12,12 @@ from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from aulib.model import build_model
 from companion.bp4d import AU_NAMES
+from companion.methods.objective import Estimate, Objective
 from companion.training import run as run_module
 from companion.training.device import execution_facts, open_accelerator
-from companion.training.loop import Settings, predict
+from companion.training.loop import Epoch, Settings, predict
 from companion.training.outputs import OUTPUT_NAMES
-from companion.training.run import train
+from companion.training.run import new_state, record, train
 
 OPTIONS = faults.OPTIONS | {"epochs": 3, "batch_size": 12, "learning_rate": 0.001}
 
@@ -94,6 +95,28 @@ def test_best_is_the_network_of_the_epoch_with_the_best_mean(run, store):
     best = metrics["epoch"][metrics["mean"].argmax()]
     assert min(apart, key=apart.get) == best
     assert apart[best] < 1e-4 < sorted(apart.values())[1]
+
+
+def test_the_first_of_the_best_epochs_is_kept(store):
+    """Levels that are right for a share of the frames: ICC rises, falls, comes back."""
+    network = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    truth = torch.from_numpy(store.levels[store.rows("evaluation")]).clamp(0, 5)
+
+    def estimate(outputs):
+        return Estimate(outputs, outputs.long(), rounded=True)
+
+    objective = Objective(network, None, lambda *_: torch.tensor(0.0), estimate)
+    state = new_state({})
+    for number, right in enumerate([4, 16, 8, 16], 1):
+        torch.nn.init.constant_(network.weight, number)
+        outputs = torch.where(torch.arange(16)[:, None] < right, truth, 0).float()
+        epoch = Epoch(number, 0.1, 0.5, outputs, 32, 1.0, 1.0)
+        record(state, epoch, store, objective, optimizer)
+    means = [row["mean"] for row in state["metrics"]]
+    assert means[0] < means[2] < means[1] == means[3]
+    assert state["best"]["weight"].item() == 2
+    assert state["network"]["weight"].item() == 4
 
 
 @pytest.mark.parametrize("stopped_in", [1, 2, 3])
