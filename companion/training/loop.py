@@ -80,9 +80,8 @@ def draw(store: CropStore, settings: Settings, epoch: int) -> np.ndarray:
     """The rows of the training frames of an epoch, in order."""
     training = store.rows("train")
     levels, subjects = store.levels[training], store.index["subject"][training]
-    how = settings.sampler, settings.seed, epoch
-    batch_size = settings.batch_size
-    return training[draw_epoch(levels, *how, subjects.to_numpy(), batch_size)]
+    how = settings.sampler, settings.seed, epoch, subjects.to_numpy()
+    return training[draw_epoch(levels, *how, settings.batch_size)]
 
 
 def run_epochs(
@@ -125,12 +124,10 @@ def run_epochs(
         seed_dropout(accelerator, settings.seed, epoch)
         rows = draw(store, settings, epoch)
         batches = training_batches(accelerator, store, rows, settings, epoch)
-        loss_function = objective.loss
+        how = batches, objective.loss, on_step
         with memory_advice(accelerator, step, smaller):
             try:
-                loss = train_epoch(
-                    accelerator, network, optimizer, batches, loss_function, on_step
-                )
+                loss = train_epoch(accelerator, network, optimizer, *how)
             except FloatingPointError as error:
                 raise FloatingPointError(f"epoch {epoch}, {error}") from None
         trained = time.perf_counter()

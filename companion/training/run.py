@@ -116,15 +116,12 @@ def run_parameters(settings: Settings, store: CropStore) -> dict:
     Weights are listed by name and checksum. Accumulation is left out, because like the
     device it changes only the last digits.
     """
-    parameters = asdict(settings) | {"weights": _name_weights(settings.weights)}
+    parameters = asdict(settings)
     del parameters["accumulation"]
+    if settings.weights not in (None, "imagenet"):
+        path = Path(settings.weights)
+        parameters["weights"] = f"{path.name} {sha256(path)[:16]}"
     return parameters | {"crop_size": store.crop_size, "data": store.fingerprint}
-
-
-def _name_weights(weights: str | Path | None) -> str | None:
-    if weights is None or weights == "imagenet":
-        return weights
-    return f"{Path(weights).name} {sha256(Path(weights))[:16]}"
 
 
 def new_state(parameters: dict) -> dict:
