@@ -23,18 +23,25 @@ trained twice. A run is named by profile, model and seed.
 from itertools import product
 
 from companion.base.paths import ROOT
-from companion.base.profiles import MODEL_KEYS, check_keys, load_profile, read_settings
-
-GRID_KEYS = {"profiles", "seeds", "models", "changes"}
+from companion.base.profiles import check_model, load_profile
+from companion.base.settings import GRID, HOG, MODEL, check, read_settings
 
 
 def load_grid(name: str) -> dict:
     """Read `notebooks/grids/<name>.yaml`.
 
     Raises:
-        ValueError: there is no such grid, or a key is missing or unknown.
+        ValueError: there is no such grid, or a key or a value is wrong, by itself or on
+            one of the grid's profiles.
     """
-    return read_settings(ROOT / "notebooks" / "grids" / f"{name}.yaml", GRID_KEYS)
+    path = ROOT / "notebooks" / "grids" / f"{name}.yaml"
+    grid = read_settings(path, GRID)
+    for profile in grid["profiles"]:
+        try:
+            grid_models(grid, load_profile(profile))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    return grid
 
 
 def grid_models(grid: dict, profile: dict) -> dict[str, dict]:
@@ -45,8 +52,8 @@ def grid_models(grid: dict, profile: dict) -> dict[str, dict]:
         profile: from `load_profile`.
 
     Raises:
-        ValueError: a model lacks a key or has an unknown one, refers to a model that
-            the profile lacks, or has the name of one with other settings.
+        ValueError: a model's key or value is wrong on this profile, or two models with
+            other settings have one name.
     """
     return {name: settings for name, settings, _ in _members(grid, profile)}
 
@@ -64,19 +71,20 @@ def _members(grid: dict, profile: dict) -> list[tuple[str, dict, dict[str, str]]
         for change, level in levels.items():
             settings |= grid["changes"][change][level] or {}
         wanted.append((name, settings, levels))
-    members = []
+    members, known = [], dict(profile["models"])
     for name, settings, levels in wanted:
-        if not isinstance(settings, dict):
-            raise ValueError(f"grid: model {name} has no settings")
         resolved = {key: _resolve(own, key, profile) for key, own in settings.items()}
-        expected = {"method"} if resolved.get("method") == "hog" else MODEL_KEYS
-        check_keys(resolved, expected, f"grid, model {name}")
+        hog = resolved.get("method") == "hog"
+        check(resolved, HOG if hog else MODEL, f"model {name}")
+        if not hog:
+            check_model(resolved, profile, f"model {name}")
         same = [m for m, own in profile["models"].items() if own == resolved]
-        if not same and name in profile["models"]:
-            raise ValueError(
-                f"grid: model {name} has other settings than the profile's"
-            )
-        members.append((same[0] if same else name, resolved, levels))
+        name = same[0] if same else name
+        if known.setdefault(name, resolved) != resolved:
+            raise ValueError(f"two models are called {name}; rename one of them")
+        if levels and any(name == other and has for other, _, has in members):
+            raise ValueError(f"two combinations are called {name}; rename a level")
+        members.append((name, resolved, levels))
     return members
 
 
@@ -96,7 +104,7 @@ def _resolve(value: object, key: str, profile: dict) -> object:
     model = value.removeprefix("as ")
     if model not in profile["models"]:
         known = ", ".join(profile["models"])
-        raise ValueError(f"grid: {key}: {value}: the profile's models are {known}")
+        raise ValueError(f"{key}: {value!r}: the profile's models are {known}")
     return profile["models"][model].get(key)  # an unknown key is refused later
 
 

@@ -1,51 +1,40 @@
 """Profiles: the data set and the training settings, one YAML file each."""
 
-from pathlib import Path
-
-import yaml
-
 from companion.base.paths import ROOT
-
-PROFILE_KEYS = {
-    *("title", "data_root", "standin", "boxes", "crop_size", "network_width"),
-    *("epochs", "learning_rate_step", "batch_size", "accumulation", "momentum"),
-    *("weight_decay", "seeds", "threads", "models"),
-}
-MODEL_KEYS = {"method", "learning_rate", "scale", "sampler", "weights"}
+from companion.base.settings import PROFILE, read_settings
 
 
 def load_profile(name: str) -> dict:
     """Read `notebooks/profiles/<name>.yaml`.
 
     Raises:
-        ValueError: there is no such profile, or a key is missing or unknown.
+        ValueError: there is no such profile, or a key or a value is wrong.
     """
     path = ROOT / "notebooks" / "profiles" / f"{name}.yaml"
-    profile = read_settings(path, PROFILE_KEYS)
+    profile = read_settings(path, PROFILE)
     for model, settings in profile["models"].items():
-        check_keys(settings, MODEL_KEYS, f"{path}, model {model}")
+        check_model(settings, profile, f"{path}: models.{model}")
     return profile
 
 
-def read_settings(path: Path, keys: set[str]) -> dict:
-    """Read a YAML file that must have exactly these keys.
+def check_model(settings: dict, profile: dict, where: str) -> None:
+    """Raise a ValueError if a model's settings do not go together.
 
-    Raises:
-        ValueError: there is no such file, or a key is missing or unknown.
+    Args:
+        settings: of the model; each is right by itself.
+        profile: from `load_profile`.
+        where: the start of the message.
     """
-    if not path.is_file():
-        known = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml")))
-        raise ValueError(f"{path}: no such file; there are {known}")
-    settings = yaml.safe_load(path.read_text())
-    check_keys(settings, keys, str(path))
-    return settings
-
-
-def check_keys(found: dict, expected: set[str], where: str) -> None:
-    """Raise a ValueError that names the first key that is missing or unknown."""
-    for key in sorted(set(found) ^ expected):
-        what = "is unknown" if key in found else "is missing"
-        raise ValueError(f"{where}: key {key!r} {what}")
+    if settings["weights"] == "imagenet" and profile["network_width"] != 1:
+        raise ValueError(
+            f"{where}.weights: imagenet's are of network_width 1, the profile's is "
+            f"{profile['network_width']}; set network_width to 1 or weights to null"
+        )
+    if settings["method"] in ("classifier", "structured") and settings["scale"] != 1:
+        raise ValueError(
+            f"{where}.scale: {settings['scale']!r} is not 1, and the method "
+            f"{settings['method']} has no targets to scale; set it to 1.0"
+        )
 
 
 def training_settings(profile: dict, model: dict) -> dict:

@@ -15,7 +15,8 @@ from companion.base.grids import (
     load_grid,
     runs_of,
 )
-from companion.base.profiles import MODEL_KEYS, load_profile
+from companion.base.profiles import load_profile
+from companion.base.settings import MODEL
 
 PROFILES = ["bp4d", "standin", "standin_gpu", "tiny"]
 PLAIN = {
@@ -86,8 +87,75 @@ def test_a_grid_without_a_key(folder, key):
 
 def test_a_grid_with_an_unknown_key(folder):
     write_grid(folder, "small", grid_of() | {"seed": [42]})
-    with pytest.raises(ValueError, match=r"small\.yaml: key 'seed' is unknown$"):
+    with pytest.raises(
+        ValueError, match=r"small\.yaml: key 'seed' is unknown; did you"
+    ):
         load_grid("small")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            {"profiles": "standin"},
+            "profiles: 'standin' is not a list of different names",
+        ),
+        ({"profiles": []}, "profiles: [] is not a list of different names"),
+        ({"profiles": ["bp5d"]}, "bp5d.yaml: no such file; there are bp4d, "),
+        ({"seeds": 42}, "seeds: 42 is not a list of different seeds: [42, 43]"),
+        ({"seeds": []}, "seeds: [] is not a list of different seeds: [42, 43]"),
+        ({"models": ["hog"]}, "models: ['hog'] is not a list of names, each with"),
+        ({"models": {"a b": {}}}, "models: 'a b' is not a name of letters, digits"),
+        ({"models": {"hog": None}}, "models.hog: None is not a list of keys with"),
+        ({"models": {"x": {}}}, "model x: key 'method' is missing"),
+        ({"models": {"x": PLAIN | {"method": "hgo"}}}, "model x: method: 'hgo' is not"),
+        ({"models": {"x": PLAIN | {"scale": "as 3"}}}, "scale: 'as 3': the profile's"),
+        (
+            {"models": {"x": PLAIN | {"learning_rate": "1e-3"}}},
+            "model x: learning_rate: '1e-3' is not a number above 0; to YAML it is",
+        ),
+        (
+            {"models": {"x": PLAIN | {"method": "classifier", "scale": 2.0}}},
+            "model x.scale: 2.0 is not 1, and the method classifier has no targets",
+        ),
+        (
+            {"models": {"x": PLAIN | {"weights": "imagenet"}}},
+            "model x.weights: imagenet's are of network_width 1, the profile's is 0.125",
+        ),
+        ({"changes": ["a"]}, "changes: ['a'] is not a list of names, each with its"),
+        ({"changes": {"target": {}}}, "changes.target: {} is not a list of names"),
+        ({"changes": {"t": {"x/1": {}}}}, "changes.t: 'x/1' is not a name of letters"),
+        ({"changes": {"t": {1: {}}}}, "changes.t: 1 is not a name of letters"),
+        ({"changes": {"t": {"x": 3}}}, "changes.t.x: 3 is not a list of keys with"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line(folder, change, message):
+    write_grid(folder, "small", grid_of() | change)
+    with pytest.raises(ValueError) as caught:
+        load_grid("small")
+    text = str(caught.value)
+    assert "\n" not in text and message in text.split("small.yaml: ")[1]
+
+
+def test_combinations_whose_names_collide_are_refused():
+    changes = {
+        "first": {"x": PLAIN | {"scale": 3.0}, "x-y": PLAIN | {"scale": 4.0}},
+        "second": {"y-z": {"sampler": "joint"}, "z": {"sampler": "joint"}},
+    }
+    with pytest.raises(ValueError, match="^two models are called x-y-z; rename one"):
+        grid_models(grid_of(changes=changes), PROFILE)
+    listed = {"x-z": PLAIN | {"scale": 9.0}}
+    del changes["second"]["y-z"]
+    with pytest.raises(ValueError, match="^two models are called x-z; rename one"):
+        grid_models(grid_of(listed, changes), PROFILE)
+    listed = {"x-z": PLAIN | {"scale": 3.0, "sampler": "joint"}}
+    assert list(grid_models(grid_of(listed, changes), PROFILE)) == ["x-z", "x-y-z"]
+
+
+def test_two_combinations_with_the_settings_of_one_model_are_refused():
+    changes = {"first": {"x": PLAIN, "y": PLAIN}}
+    with pytest.raises(ValueError, match="^two combinations are called baseline; "):
+        grid_models(grid_of(changes=changes), PROFILE)
 
 
 # -- its models
@@ -103,7 +171,7 @@ def test_as_is_the_profiles_value_of_that_key():
 
 def test_as_a_model_that_the_profile_lacks():
     models = {"odd": PLAIN | {"scale": "as nobody"}}
-    message = "^grid: scale: as nobody: the profile's models are baseline, proposed$"
+    message = "^scale: 'as nobody': the profile's models are baseline, proposed$"
     with pytest.raises(ValueError, match=message):
         grid_models(grid_of(models), PROFILE)
 
@@ -166,15 +234,9 @@ def test_a_combination_has_the_settings_of_its_levels():
     assert levels["baseline"] == {"target": "x1", "sampler": "shuffle", "rest": "same"}
 
 
-@pytest.mark.parametrize(
-    "models, message",
-    [
-        ({"odd": None}, "model odd has no settings"),
-        ({"proposed": PLAIN | {"scale": 3.0}}, "model proposed has other settings"),
-    ],
-)
-def test_wrong_models_are_refused(models, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_model_with_the_name_of_the_profiles_has_its_settings():
+    models = {"proposed": PLAIN | {"scale": 3.0}}
+    with pytest.raises(ValueError, match="two models are called proposed; rename one"):
         grid_models(grid_of(models), PROFILE)
 
 
@@ -243,7 +305,7 @@ def test_settings_are_found_in_the_profile_or_in_the_grid():
     profile = load_profile("standin")
     assert find_settings(profile, "proposed") == profile["models"]["proposed"]
     found = find_settings(profile, "classifier", "table_2")
-    assert found["method"] == "classifier" and set(found) == MODEL_KEYS
+    assert found["method"] == "classifier" and [*found] == MODEL["required"]
     assert find_settings(profile, "hog", "table_2") == {"method": "hog"}
 
 
