@@ -4,7 +4,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
+from IPython import get_ipython
 from matplotlib.figure import Figure
+from matplotlib_inline.config import InlineBackend
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Inches: a figure in one column, and across both columns, of a two-column page."""
@@ -14,7 +16,17 @@ COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
 
 
 def figure_style() -> None:
-    """Set matplotlib up: legible at column width, vector files reproducible."""
+    """Set matplotlib up: legible at column width, vector files reproducible.
+
+    The figures do not depend on the user's settings: `MPLBACKEND`, a `matplotlibrc`,
+    IPython's configuration. In a notebook they appear as PNG below their cells.
+    """
+    if shell := get_ipython():
+        shell.run_line_magic("matplotlib", "inline")
+        inline = InlineBackend.instance(parent=shell)
+        inline.figure_formats, inline.rc = {"png"}, {}
+        inline.print_figure_kwargs = {"bbox_inches": "tight"}
+    mpl.rcdefaults()
     mpl.rcParams.update(
         {
             "figure.dpi": 100,

@@ -52,8 +52,10 @@ def execute(source: Path, target: Path, parameters: dict[str, object]) -> None:
         progress_bar=False,
         stderr_file=sys.stderr,
         autosave_cell_every=0,
-        # ipykernel warns at each start that its local connection is not encrypted
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        # The errors of cells are outputs, whatever the kernel logs. It logs a warning
+        # at each start (its local connection is not encrypted) and an error at many an
+        # end (jupyter_client interrupts it while it still gives its last answer).
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
     )
     normalised = json.dumps(
         normalise(json.loads(failed.read_text())), indent=1, ensure_ascii=False

@@ -61,6 +61,16 @@ def test_form(path):
             assert output.get("name") != "stderr"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_style_is_set_before_anything_is_drawn(path):
+    sources = [
+        "".join(cell["source"]) for cell in code_cells(json.loads(path.read_text()))
+    ]
+    drawn = [number for number, text in enumerate(sources) if "plt." in text]
+    styled = [number for number, text in enumerate(sources) if "figure_style()" in text]
+    assert not drawn or (len(styled) == 1 and styled[0] < drawn[0])
+
+
 def truncated(notebook: dict, stop: int) -> dict:
     """The notebook up to its code cell number `stop`, which gets a wrong number."""
     kept, seen = [], -1

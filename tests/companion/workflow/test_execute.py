@@ -129,3 +129,58 @@ def test_text_in_pieces_is_joined():
         text("stdout", "d\n"),
         text("stderr", "warning\n", "another\n"),
     ]
+
+
+LINGERING = """
+import time
+session = get_ipython().kernel.session
+def linger(stream, message, *arguments, send=session.send, pause=time.sleep, **options):
+    sent = send(stream, message, *arguments, **options)
+    if message == "kernel_info_reply":  # papermill's last question
+        pause(2)
+    return sent
+session.send = linger
+"""
+
+
+def test_an_interrupt_at_the_kernels_end_is_no_error(tmp_path):
+    """jupyter_client interrupts a kernel that may still be at its last answer."""
+    notebook = write_notebook(tmp_path / "n.ipynb", "level = 1", LINGERING)
+    command = [sys.executable, "-m", "companion.workflow.execute"]
+    answer = subprocess.run(
+        [*command, notebook, tmp_path / "out.ipynb"], capture_output=True, text=True
+    )
+    assert answer.returncode == 0 and "done in" in answer.stdout
+    assert "KeyboardInterrupt" not in answer.stderr + answer.stdout
+
+
+PLOT = """
+import matplotlib.pyplot as plt
+from companion.base.figures import figure_style
+figure_style()
+"""
+
+
+def test_pictures_do_not_depend_on_the_users_matplotlib(tmp_path, monkeypatch):
+    cells = "level = 1", PLOT, "plt.plot([0, 1], [1, 0], label='x')\nplt.show()"
+    notebook = write_notebook(tmp_path / "n.ipynb", *cells)
+    execute(notebook, tmp_path / "plain.ipynb", {})
+    assert outputs_of(tmp_path / "plain.ipynb").count("image/png") == 1
+
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    execute(notebook, tmp_path / "agg.ipynb", {})
+    monkeypatch.delenv("MPLBACKEND")
+    settings = tmp_path / "matplotlibrc"
+    settings.write_text("backend: svg\nlines.linewidth: 9\nimage.cmap: hot\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(settings))
+    profile = tmp_path / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text(
+        "c.InlineBackend.figure_formats = {'svg'}\n"
+        "c.InlineBackend.rc = {'figure.dpi': 30}\n"
+    )
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    execute(notebook, tmp_path / "theirs.ipynb", {})
+    plain = (tmp_path / "plain.ipynb").read_bytes()
+    assert (tmp_path / "agg.ipynb").read_bytes() == plain
+    assert (tmp_path / "theirs.ipynb").read_bytes() == plain
