@@ -35,6 +35,9 @@
 ## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
 
 PROFILE ?= standin
+ifneq ($(words $(PROFILE))$(findstring /,$(PROFILE))$(filter .%,$(PROFILE)),1)
+$(error PROFILE="$(PROFILE)" is no name of a file in notebooks/profiles: PROFILE=standin)
+endif
 # Processes that share each training, one GPU each.
 PROCESSES ?= 1
 # Options of Snakemake that send a grid's runs to a cluster.
@@ -46,13 +49,24 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 VENV := .venv/bin/python
 INSTALLED := .venv/.installed
-# flock ends with its last holder, even a killed one; Snakemake's own lock would stay.
-LOCK := $(shell command -v flock >/dev/null && echo flock -n -E 75 runs/$(PROFILE).lock)
-BUSY = { code=$$?; test $$code != 75 || echo "make: another one is at work" >&2; exit $$code; }
+# `$(LOCK) && $$locked COMMAND` runs one command at a time. flock ends with its last holder, even
+# a killed one; Snakemake's own lock would stay. After Ctrl-C the last holder takes some seconds.
+LOCK = mkdir -p runs && locked= && lock=runs/$(PROFILE).lock && \
+	if command -v flock >/dev/null; then \
+		flock -n -E 75 $$lock true 2>/dev/null; \
+		case $$? in \
+			0) locked="flock -n -E 75 $$lock";; \
+			75) echo "make: another one is at work on runs/$(PROFILE): waiting 20 s for its end" >&2; \
+				locked="flock -w 20 -E 75 $$lock";; \
+			*) echo "make: no locks on this file system: start no second make beside this one" >&2;; \
+		esac; \
+	fi
+BUSY = { code=$$?; test $$code != 75 || \
+	echo "make: another one is still at work: wait for it, or stop it" >&2; exit $$code; }
 # One training at a time where there is a GPU, as many as there are cores where not.
 GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gpu=1)
 # Keep the outputs of a job that fails.
-GRAPH = $(LOCK) $(VENV) -m snakemake $(if $(SLURM),,--cores all $(GPU)) --nolock --rerun-incomplete \
+GRAPH = $(LOCK) && $$locked $(VENV) -m snakemake $(if $(SLURM),,--cores all $(GPU)) --nolock --rerun-incomplete \
 	--keep-incomplete --quiet host reason \
 	--config profile=$(PROFILE) processes=$(PROCESSES)
 NOTEBOOK = $(VENV) -m companion.workflow.execute
@@ -65,13 +79,18 @@ export TQDM_MININTERVAL ?= 1
 # allocated anew at each step, and a step on fresh pages takes a third longer.
 export MALLOC_MMAP_MAX_ ?= 0
 export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
-# Ignore packages on the caller's PYTHONPATH.
-unexport PYTHONPATH PYTHONHOME
+# Set aside what the caller's other work left: packages on PYTHONPATH, pip's target, a cluster's
+# profile of Snakemake (SLURM= names its options), the ranks of another training.
+unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT SNAKEMAKE_PROFILE
+unexport RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE GROUP_RANK MASTER_ADDR MASTER_PORT
+# Jupyter, Snakemake and matplotlib write below the home directory, where that can be written.
+ifneq ($(shell test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.venv/home
+endif
 
 .PHONY: all install test lab figures doctor table-2-all ablation pretrain record stress bench clean help
 
 all: $(INSTALLED)
-	@mkdir -p runs
 	@$(GRAPH) || $(BUSY)
 
 install: $(INSTALLED)
@@ -102,9 +121,8 @@ doctor:
 
 # The runs of a grid, then the notebook that reads them, even if some failed.
 define RUN_GRID
-@mkdir -p runs
 @$(GRAPH) grid=$(1) $(SLURM) --keep-going -- grid; code=$$?; \
-	test $$code != 75 || { echo "make: another one is at work" >&2; exit $$code; }; \
+	test $$code != 75 || (exit 75) || $(BUSY); \
 	$(NOTEBOOK) notebooks/$(2).ipynb runs/$(PROFILE)/notebooks/$(1).ipynb \
 		-p profile $(PROFILE) -p source runs -p grid $(1) && exit $$code
 endef
@@ -118,7 +136,6 @@ ablation: $(INSTALLED)
 	$(call RUN_GRID,$(GRID),06_ablation)
 
 pretrain: $(INSTALLED)
-	@mkdir -p runs
 	@$(GRAPH) --forcerun pretrain -- pretrain || $(BUSY)
 
 record: $(INSTALLED)
@@ -132,7 +149,8 @@ bench: $(INSTALLED)
 	@$(VENV) tests/scripts/bench_training.py
 
 clean:
-	rm -rf runs/$(PROFILE) .pytest_cache .ruff_cache .hypothesis
+	@$(LOCK) && $$locked rm -rf runs/$(PROFILE) .pytest_cache .ruff_cache .hypothesis || $(BUSY)
+	@echo "runs/$(PROFILE) is removed"
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from importlib.metadata import (
     PackageNotFoundError,
     distribution,
@@ -188,6 +189,7 @@ TARGETS = (
 FAKE_PYTHON = """#!/bin/sh
 # Logs what it is asked; `-m venv … DIR` puts a copy of itself there.
 echo "$*" >> "$LOG"
+env > "$LOG.environment"
 [ "$1 $2" = "-m venv" ] && { mkdir -p .venv/bin; cp "$0" .venv/bin/python; }
 [ "$1 $2" = "-m pip" ] && exit "${PIP_FAILS:-0}"
 exit 0
@@ -300,38 +302,129 @@ def test_the_profile_reaches_the_graph(checkout):
     assert "--rerun-incomplete" in graph[0]
 
 
-@pytest.mark.skipif(not shutil.which("flock"), reason="no flock on this system")
-def test_two_at_a_time_are_refused_and_a_dead_one_is_no_hindrance(checkout):
-    directory, run = checkout
+@pytest.fixture
+def hold(checkout):
+    """Hold the lock of the runs of the stand-in for some seconds, like a `make`."""
+    directory, _ = checkout
     (directory / "runs").mkdir()
-    lock = directory / "runs" / "standin.lock"
-    holder = subprocess.Popen(
-        ["flock", lock, "sh", "-c", "echo held; exec sleep 60"],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
+    holders = []
+
+    def start(seconds: int) -> None:
+        lock = directory / "runs" / "standin.lock"
+        holder = subprocess.Popen(
+            ["flock", lock, "sh", "-c", f"echo held; exec sleep {seconds}"],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        holders.append(holder)
         assert holder.stdout.readline() == "held\n"
-        answer, log = run("all")
-        assert answer.returncode != 0 and "another one is at work" in answer.stderr
-        assert not any("snakemake" in line for line in log)
-    finally:
-        os.killpg(holder.pid, 9)
+
+    yield start
+    for holder in holders:
+        with suppress(ProcessLookupError):
+            os.killpg(holder.pid, 9)
         holder.wait()
         holder.stdout.close()
-    assert lock.exists()
+
+
+needs_flock = pytest.mark.skipif(not shutil.which("flock"), reason="no flock here")
+
+
+@needs_flock
+@pytest.mark.parametrize("target", ["all", "clean", "ablation"])
+def test_two_at_a_time_are_refused(checkout, hold, target, tmp_path):
+    directory, run = checkout
+    run("install")
+    (directory / "runs" / "standin").mkdir()
+    hold(60)
+    quick = tmp_path / "bin" / "flock"  # waits one second where the Makefile says 20
+    quick.parent.mkdir()
+    quick.write_text(
+        f'#!/bin/sh\n[ "$1" = -w ] && {{ shift 2; set -- -w 1 "$@"; }}\n'
+        f'exec {shutil.which("flock")} "$@"\n'
+    )
+    quick.chmod(0o755)
+    answer, log = run(target, PATH=f"{quick.parent}:{os.environ['PATH']}")
+    assert answer.returncode != 0
+    assert "another one is at work on runs/standin: waiting 20 s" in answer.stderr
+    assert "another one is still at work: wait for it" in answer.stderr
+    assert not any("snakemake" in line for line in log)
+    assert (directory / "runs" / "standin").is_dir()
+
+
+@needs_flock
+def test_the_end_of_an_interrupted_make_is_waited_for(checkout, hold):
+    _, run = checkout
+    run("install")
+    hold(2)
+    answer, log = run("all")
+    assert answer.returncode == 0 and "waiting 20 s for its end" in answer.stderr
+    assert any("snakemake" in line for line in log)
+
+
+@needs_flock
+def test_a_dead_holder_is_no_hindrance(checkout):
+    directory, run = checkout
     assert run("all")[0].returncode == 0
+    assert (directory / "runs" / "standin.lock").exists()
+    answer, _ = run("all")
+    assert answer.returncode == 0 and "waiting" not in answer.stderr
+
+
+def test_a_file_system_without_locks_is_named_and_used(checkout, tmp_path):
+    broken = tmp_path / "bin" / "flock"
+    broken.parent.mkdir()
+    broken.write_text(
+        '#!/bin/sh\necho "flock: Function not implemented" >&2\nexit 71\n'
+    )
+    broken.chmod(0o755)
+    answer, log = checkout[1]("all", PATH=f"{broken.parent}:{os.environ['PATH']}")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("make: no locks on this file system") == 1
+    assert any("snakemake" in line for line in log)
+
+
+def test_what_the_callers_other_work_left_is_set_aside(checkout, tmp_path):
+    left = {"PIP_USER": "1", "PIP_TARGET": "/x", "SNAKEMAKE_PROFILE": "cluster"}
+    left |= {"WORLD_SIZE": "4", "RANK": "2", "MASTER_ADDR": "node7", "PYTHONPATH": "/y"}
+    answer, _ = checkout[1]("all", PIP_INDEX_URL="kept", HOME="/nowhere/home", **left)
+    assert answer.returncode == 0, answer.stderr
+    environment = dict(
+        line.split("=", 1)
+        for line in (tmp_path / "log.environment").read_text().splitlines()
+        if "=" in line
+    )
+    assert not set(left) & set(environment)
+    assert environment["PIP_INDEX_URL"] == "kept"  # a registry of the user's own
+    assert environment["HOME"] == str(checkout[0] / ".venv" / "home")
+
+
+def test_a_home_that_can_be_written_is_kept(checkout, tmp_path):
+    checkout[1]("all", HOME=str(tmp_path))
+    assert f"HOME={tmp_path}\n" in (tmp_path / "log.environment").read_text()
 
 
 def test_clean_keeps_what_is_not_the_profiles(checkout):
     directory, run = checkout
-    for name in ("runs/tiny/crops", "runs/bp4d", "data/BP4D", ".venv"):
+    kept = ("runs/bp4d", "data/BP4D", ".venv", "notebooks/profiles")
+    for name in ("runs/tiny/crops", *kept):
         (directory / name).mkdir(parents=True)
-    run("clean", "PROFILE=tiny")
+    answer, _ = run("clean", "PROFILE=tiny")
+    assert answer.returncode == 0
     assert not (directory / "runs" / "tiny").exists()
-    for name in ("runs/bp4d", "data/BP4D", ".venv"):
-        assert (directory / name).exists()
+    assert all((directory / name).exists() for name in kept)
+
+
+@pytest.mark.parametrize("profile", ["", " ", ".", "..", "../data", "tiny bp4d", "a/b"])
+def test_clean_removes_nothing_but_a_profiles_runs(checkout, profile):
+    directory, run = checkout
+    kept = ("runs/bp4d", "runs/tiny", "data/BP4D")
+    for name in kept:
+        (directory / name).mkdir(parents=True)
+    answer, _ = run("clean", f"PROFILE={profile}")
+    assert answer.returncode == 2 and "is no name of a file in" in answer.stderr
+    assert all((directory / name).exists() for name in kept)
 
 
 def test_ci_runs_make_test_from_anywhere(tmp_path):
