@@ -34,6 +34,11 @@
 ## failed in its table, and stops none of the others.
 ## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
 
+OS ?=
+ifeq ($(OS),Windows_NT)
+$(error Windows is not supported; run make in WSL, the Windows Subsystem for Linux)
+endif
+
 PROFILE ?= standin
 ifneq ($(words $(PROFILE))$(findstring /,$(PROFILE))$(filter .%,$(PROFILE)),1)
 $(error PROFILE="$(PROFILE)" is no name of a file in notebooks/profiles: PROFILE=standin)
@@ -160,12 +165,17 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
 endif
 $(INSTALLED): pyproject.toml constraints.txt
-	@python="$(PYTHON)"; set -e; rm -f $@; \
+	@python="$(PYTHON)"; set -e; \
+	test ! -e .venv || test -e $@ || test -e .venv/.made_by_make || { \
+		echo "make: .venv was made by something else: move it away" >&2; \
+		exit 1; }; \
+	rm -f $@; \
 	"$$python" -c '$(NEW_ENOUGH)' 2>/dev/null || { \
 		echo "make: Python 3.11 or later is needed: make PYTHON=/path/to/python" >&2; \
 		exit 1; }; \
 	$(VENV) -c 'import pip; $(NEW_ENOUGH)' 2>/dev/null || \
 		"$$python" -m venv --clear .venv; \
+	touch .venv/.made_by_make; \
 	echo "Installing torch and the rest of pyproject.toml into .venv: minutes, 7 GB"; \
 	$(VENV) -m pip install --quiet --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable ".[test]"; \

@@ -25,6 +25,7 @@ from companion.base.paths import ROOT
 from companion.base.profiles import load_profile
 from companion.bp4d.layout import find_layout
 from companion.standin.tree import MODULES
+from companion.workflow.doctor import training_memory
 
 NAME = config.get("profile", "standin")
 try:
@@ -44,6 +45,11 @@ RETRIES = 0 if workflow.remote_exec else 1
 GPUS = int(config.get("gpus", not CLUSTER and shutil.which("nvidia-smi") is not None))
 RUNTIME = int(config.get("runtime", 24 * 60))
 RUN = f"runs/{NAME}"
+# Crops and trainings are not outputs of their rules, since Snakemake removes outputs
+# before a rule runs again; notebook 01 and `companion.training` check and resume them.
+# A mark in their directory is an output: who removes the directory has it made again.
+CROPS = f"{RUN}/crops/made"
+TRAINED = f"{RUN}/training/{{model}}_{{seed}}/notebook_03"
 CLEAN = f"{RUN}/clean/frames.parquet"
 TREE = PROFILE["data_root"]
 # The stand-in is complete once standin.json exists.
@@ -64,10 +70,16 @@ def sources(*folders):
     return [str(p) for folder in folders for p in sorted(Path("companion", folder).glob("*.py"))]
 
 
-def weights(wildcards):
-    """The file that a training starts from, where it is one."""
-    path = PROFILE["models"][wildcards.model]["weights"]
+def weights(settings):
+    """The file that a model starts from, where it is one."""
+    path = settings.get("weights")
     return [] if path in (None, "imagenet") else path
+
+
+def protocol(profile, model):
+    """The settings of a training whose change trains it anew."""
+    shared = ("epochs", "batch_size", "learning_rate_step", "momentum", "weight_decay")
+    return {key: profile[key] for key in (*shared, "network_width")} | model
 
 
 wildcard_constraints:
@@ -135,13 +147,13 @@ if PROFILE["standin"]:
 rule cleaning:
     input:
         DATA,
+        PROFILE["boxes"] or [],
         sources("bp4d", "faces"),
         "companion/crops/store.py",
         notebook="notebooks/01_data_cleaning.ipynb",
     output:
-        # The crops are not tracked by Snakemake, which removes the outputs of a rule
-        # before it runs again. The notebook checks whether they are still current.
         CLEAN,
+        touch(CROPS),
         notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
     params:
         settings("data_root", "boxes", "crop_size"),
@@ -153,6 +165,8 @@ rule cleaning:
 rule pca:
     input:
         CLEAN,
+        CROPS,
+        weights(PROFILE["models"]["proposed"]),
         "companion/analysis/features.py",
         "companion/analysis/spectrum.py",
         notebook="notebooks/02_pca_dropout.ipynb",
@@ -160,6 +174,8 @@ rule pca:
         notebook=f"{RUN}/notebooks/02_pca_dropout.ipynb",
     params:
         settings("network_width", "models"),
+    resources:
+        gpu=1,
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
 
@@ -167,19 +183,16 @@ rule pca:
 rule training:
     input:
         CLEAN,
-        weights,
+        CROPS,
+        lambda wildcards: weights(PROFILE["models"][wildcards.model]),
         notebook="notebooks/03_training.ipynb",
     output:
-        # The run is not tracked by Snakemake either: `companion.training`
-        # resumes it, reads it, or starts it over. A change of the sources alone does
-        # not start it over: the log says so, and the run is used as it was trained.
+        # A change of the sources alone does not train a run anew: its log says so, and
+        # the run is used as it was trained.
+        touch(TRAINED),
         notebook=f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
     params:
-        lambda wildcards: {
-            **settings("epochs", "batch_size", "learning_rate_step"),
-            **settings("momentum", "weight_decay", "network_width"),
-            **PROFILE["models"][wildcards.model],
-        },
+        lambda wildcards: protocol(PROFILE, PROFILE["models"][wildcards.model]),
     threads: PROFILE["threads"] * PROCESSES
     resources:
         gpu=1,
@@ -219,43 +232,36 @@ if GRID := config.get("grid"):
         GRID_RUNS = runs_of(load_grid(GRID))
     except ValueError as error:
         raise WorkflowError(str(error)) from None
-    OTHERS = {profile for profile, _, _ in GRID_RUNS} - {NAME}
+    PROFILES = {profile: load_profile(profile) for profile, _, _ in GRID_RUNS}
+    if NAME not in PROFILES:
+        raise WorkflowError(
+            f"notebooks/grids/{GRID}.yaml: profiles: {', '.join(PROFILES)}, not {NAME}; "
+            f"add {NAME} there, or choose PROFILE={next(iter(PROFILES))}"
+        )
+    OTHERS = set(PROFILES) - {NAME}
 
     def grid_settings(wildcards):
-        return find_settings(load_profile(wildcards.profile), wildcards.model, GRID)
-
-    def grid_crops(wildcards):
-        if wildcards.profile == NAME:
-            return CLEAN
-        return f"runs/{wildcards.profile}/grid/crops.done"
-
-    def grid_weights(wildcards):
-        path = grid_settings(wildcards).get("weights")
-        return [] if path in (None, "imagenet") else path
+        return find_settings(PROFILES[wildcards.profile], wildcards.model, GRID)
 
     rule grid:
         input:
-            [f"runs/{p}/grid/{model}_{seed}.done" for p, model, seed in GRID_RUNS],
+            [f"runs/{p}/training/{model}_{seed}/grid" for p, model, seed in GRID_RUNS],
 
     rule grid_run:
         input:
-            grid_crops,
-            grid_weights,
+            "runs/{profile}/crops/made",
+            lambda wildcards: weights(grid_settings(wildcards)),
         output:
-            touch("runs/{profile}/grid/{model}_{seed}.done"),
+            touch("runs/{profile}/training/{model}_{seed}/grid"),
         params:
-            lambda wildcards: [
-                grid_settings(wildcards),
-                {
-                    key: load_profile(wildcards.profile)[key]
-                    for key in ("epochs", "batch_size", "learning_rate_step")
-                },
-            ],
-        threads: PROFILE["threads"]
+            lambda wildcards: protocol(
+                PROFILES[wildcards.profile], grid_settings(wildcards)
+            ),
+        threads: lambda wildcards: PROFILES[wildcards.profile]["threads"]
         retries: RETRIES
         resources:
             gpu=GPUS,
-            mem_mb=4000,
+            mem_mb=lambda wildcards: training_memory(PROFILES[wildcards.profile]),
             runtime=RUNTIME,
         shell:
             "{PYTHON} -m companion.training {wildcards.profile} {wildcards.model}"
@@ -265,9 +271,10 @@ if GRID := config.get("grid"):
 
         rule other_profile:
             output:
-                touch("runs/{profile}/grid/crops.done"),
+                touch("runs/{profile}/crops/made"),
+            wildcard_constraints:
+                profile="|".join(OTHERS),
             threads: CORES
             shell:
                 "{PYTHON} -m snakemake --cores {threads} --nolock --quiet host"
-                " --config profile={wildcards.profile}"
-                " -- runs/{wildcards.profile}/clean/frames.parquet"
+                " --config profile={wildcards.profile} -- {output}"

@@ -11,6 +11,8 @@ features survive, which is only so if its dropout replaces VGG16's last one. We 
 it.
 """
 
+import hashlib
+import shlex
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -21,6 +23,9 @@ from torchvision.models.vgg import VGG, cfgs, make_layers
 
 DROPOUT = {"baseline": 0.5, "proposed": 0.6}
 """Share of the 4,096 features that is dropped before the last layer."""
+
+IMAGENET = VGG16_Weights.IMAGENET1K_V1
+"""torchvision's VGG16; the SHA-256 of its file begins as the file's name ends."""
 
 
 def build_model(
@@ -45,7 +50,7 @@ def build_model(
 
     Raises:
         ValueError: an unknown name, a width that gives a fractional number of channels,
-            or weights that do not fit this network.
+            or weights that are damaged or do not fit this network.
         RuntimeError: the ImageNet weights are not on disk and can't be downloaded.
         FileNotFoundError: there is no file at the path `weights`.
     """
@@ -54,7 +59,9 @@ def build_model(
     channels = [c if c == "M" else c * width for c in cfgs["D"]]
     if any(c != "M" and (c < 1 or c != int(c)) for c in channels):
         raise ValueError(f"width {width} gives fractional channels: choose 1/2, 1/4 …")
-    state = None if weights is None else _read(weights, width)
+    if weights == "imagenet" and width != 1.0:
+        raise ValueError(f"ImageNet weights are of width 1, this network's is {width}")
+    state = None if weights is None else read_weights(weights)
     model = VGG(make_layers([c if c == "M" else int(c) for c in channels]))
     model.classifier[0] = nn.Linear(int(channels[-2]) * 7 * 7, 4096)
     model.classifier[5] = nn.Dropout(DROPOUT[name])
@@ -76,30 +83,55 @@ def features(model: VGG, images: torch.Tensor) -> torch.Tensor:
     return model.classifier[:5](torch.flatten(maps, 1))
 
 
-def _read(weights: str | Path, width: float) -> dict[str, torch.Tensor]:
-    if weights != "imagenet":
-        if not Path(weights).is_file():
-            raise FileNotFoundError(f"{weights}: no such file of weights")
-        try:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, UnpicklingError) as error:
-            raise ValueError(f"{weights}: damaged, or no file of weights") from error
-        if not isinstance(state, dict) or not all(
-            isinstance(value, torch.Tensor) for value in state.values()
-        ):
-            raise ValueError(f"{weights}: holds no state dictionary")
-        return state
-    if width != 1.0:
-        raise ValueError(f"ImageNet weights are of width 1, this network's is {width}")
-    weight_file = VGG16_Weights.IMAGENET1K_V1
+def read_weights(weights: str | Path) -> dict[str, torch.Tensor]:
+    """The state dictionary of "imagenet" or of a file; see `build_model`."""
+    if weights == "imagenet":
+        return _read_imagenet()
+    if not Path(weights).is_file():
+        raise FileNotFoundError(f"{weights}: no such file of weights")
     try:
-        return weight_file.get_state_dict(progress=True, check_hash=True)
-    except OSError as error:  # URLError and HTTPError are OSErrors
-        target = Path(torch.hub.get_dir()) / "checkpoints" / Path(weight_file.url).name
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise ValueError(f"{weights}: damaged, or no file of weights") from error
+    if not isinstance(state, dict) or not all(
+        isinstance(value, torch.Tensor) for value in state.values()
+    ):
+        raise ValueError(f"{weights}: holds no state dictionary")
+    return state
+
+
+def imagenet_file() -> Path:
+    """Where torchvision keeps its ImageNet VGG16, once it is downloaded."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(IMAGENET.url).name
+
+
+def _read_imagenet() -> dict[str, torch.Tensor]:
+    """torchvision verifies a file when it downloads it, but not what it finds."""
+    path = imagenet_file()
+    try:
+        if path.exists():
+            _verify(path)
+        return IMAGENET.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError) as error:  # URLError and HTTPError are OSErrors
         raise RuntimeError(
-            f"{target}: the ImageNet VGG16 could not be fetched ({error}); "
-            f"download {weight_file.url} elsewhere and put it there"
+            f"{path}: the ImageNet VGG16 could not be fetched or read ({error}); "
+            f"download {IMAGENET.url} elsewhere and put it there, or let TORCH_HOME "
+            "name a directory of yours"
         ) from error
+
+
+def _verify(path: Path) -> None:
+    """Raise a ValueError if the file's SHA-256 is not the one in its name."""
+    beginning = path.stem.split("-")[-1]
+    if path.is_file():
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest.startswith(beginning):
+            return
+    raise ValueError(
+        f"{path}: damaged or incomplete, its SHA-256 does not begin with {beginning}; "
+        f"remove it, and it is downloaded again: rm -r {shlex.quote(str(path))}"
+    )
 
 
 def _load(model: VGG, state: dict[str, torch.Tensor], source: str | Path) -> None:

@@ -26,7 +26,8 @@ def sampling_weights(intensities: np.ndarray) -> np.ndarray:
         intensities: int array (M, Q), the levels 0..5 of M frames and Q AUs.
 
     Returns:
-        float64 array (M,), each weight in 0..1.
+        float64 array (M,), each weight in 0..1. An AU with one level in all frames
+        makes every weight 0.
 
     Raises:
         ValueError: the array is not (M, Q), is empty, is not of integers, or holds
@@ -75,7 +76,8 @@ class MultinomialSampler(Sampler[int]):
             raise ValueError("weights must be finite and none of them negative")
         if weights.sum() == 0:
             raise ValueError(
-                "all weights are 0: some AU has the same level in every frame"
+                "all weights are 0: some AU has the same level in every frame, which "
+                "makes Eq. 1 zero; leave this AU out, or draw without weights"
             )
         if num_samples is not None and num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, not {num_samples}")

@@ -13,3 +13,11 @@ The method itself is in `aulib`. The folders stand in import order: each may imp
     standin     the rendered data set that takes the place of BP4D
     workflow    executing notebooks, recording runs, `make doctor`
 """
+
+import sys
+
+if sys.platform == "win32":
+    sys.exit(
+        "This companion runs on Linux and macOS. On Windows use WSL, which is Linux: "
+        "`wsl --install`, then clone and run it there."
+    )

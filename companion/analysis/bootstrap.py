@@ -15,6 +15,8 @@ half they are too narrow: in simulation, nominal 95 % intervals cover about 91 %
 (`tests/companion/analysis/test_bootstrap.py`). The paper gives no interval.
 """
 
+import warnings
+
 import numpy as np
 
 from aulib import UNKNOWN
@@ -87,14 +89,21 @@ def resampled_icc(sums: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         drawn: from `resamples`, (R, S).
 
     Returns:
-        float64 array (R, Q).
+        float64 array (R, Q); NaN where the people drawn have fewer than two known
+        frames of the AU.
     """
     return icc_from_sums(np.tensordot(drawn, sums, axes=1))
 
 
 def percentile_interval(values: np.ndarray) -> np.ndarray:
-    """The 95 % percentile interval of resampled values: (R, ...) → (2, ...)."""
-    return np.percentile(values, [2.5, 97.5], axis=0)
+    """The 95 % percentile interval of resampled values: (R, ...) → (2, ...).
+
+    It is of the resamples that have a value, so not of those without a known frame of
+    an AU; NaN if none has one.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return np.nanpercentile(values, [2.5, 97.5], axis=0)
 
 
 def selection_optimism(sums: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -110,7 +119,8 @@ def selection_optimism(sums: np.ndarray, count: int, seed: int) -> np.ndarray:
         seed: the seed of the splits.
 
     Returns:
-        float64 array (count,), never negative, in units of the mean ICC(3,1) over AUs.
+        float64 array (count,), never negative, in units of the mean ICC(3,1) over the
+        AUs that have a score in both halves; NaN if none has.
 
     Raises:
         ValueError: there are fewer than two people.
@@ -120,10 +130,16 @@ def selection_optimism(sums: np.ndarray, count: int, seed: int) -> np.ndarray:
         raise ValueError(f"to split people into halves takes two or more, not {people}")
     order = np.random.default_rng(seed).random((count, people)).argsort(axis=1)
     first = (order < people // 2).astype(float)  # (count, S): 1 in the first half
-    scores = [  # (E, count) for each half
-        icc_from_sums(np.einsum("cs,esqk->ecqk", half, sums)).mean(axis=2)
+    per_au = [  # (E, count, Q) for each half
+        icc_from_sums(np.einsum("cs,esqk->ecqk", half, sums))
         for half in (first, 1 - first)
     ]
+    scored = ~np.isnan(per_au[0] + per_au[1])
+    with np.errstate(invalid="ignore"):  # 0/0 is NaN
+        scores = [  # (E, count)
+            np.where(scored, half, 0).sum(axis=2) / scored.sum(axis=2)
+            for half in per_au
+        ]
     gains = []
     for own, other in (scores, scores[::-1]):
         at_other = np.take_along_axis(own, other.argmax(axis=0)[None], axis=0)[0]

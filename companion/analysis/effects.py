@@ -16,6 +16,7 @@ from scipy import stats
 
 from companion.analysis.bootstrap import percentile_interval
 from companion.bp4d import AU_NAMES
+from companion.training.outputs import mean_score
 
 Levels = dict[str, dict[str, str]]
 """Model → change → level; see `companion.base.grids.levels_of_models`."""
@@ -150,7 +151,7 @@ def simple_effects(
                     levels_of, scored, *contrast, stalled, within=(other, level)
                 )
                 counts.append(len(pairs))
-                means = [pair[0].mean() for pair in pairs]
+                means = [mean_score(pair[0]) for pair in pairs]
                 row[f"{other}: {level}"] = np.mean(means) if means else np.nan
         fewest = min((count for count in counts if count), default=np.nan)
         row["seeds ±"] = margin_of_error(*spread, fewest / 2)
@@ -168,6 +169,6 @@ def _contrasts(changes: dict) -> list[tuple[str, tuple[str, str, str]]]:
 
 
 def _with_mean(pairs: list[np.ndarray]) -> np.ndarray:
-    """The mean of arrays (1 + R, Q), with the mean over AUs as a further column."""
+    """The mean of arrays (1 + R, Q), with `mean_score` as a further column."""
     effect = np.mean(pairs, axis=0)
-    return np.column_stack([effect, effect.mean(axis=1)])
+    return np.column_stack([effect, mean_score(effect)])

@@ -16,10 +16,12 @@ from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from companion.analysis.bootstrap import subject_sums
 from companion.bp4d import AU_NAMES
-from companion.training.outputs import LEVEL_NAMES, OUTPUT_NAMES
+from companion.training.outputs import LEVEL_NAMES, OUTPUT_NAMES, mean_score
 
 COLUMNS = [*AU_NAMES, "mean"]
 BEST = 5  # "a média das cinco melhores épocas" (Section IV)
+RECALLS = [f"recall {level}" for level in range(6)]
+MEASURES = ["Pearson's r", "MAE", "within one level", *RECALLS]
 
 
 def estimated_levels(outputs: pd.DataFrame, scale: float) -> np.ndarray:
@@ -41,13 +43,14 @@ def epoch_scores(outputs: pd.DataFrame, scale: float) -> pd.DataFrame:
         scale: the factor of Eq. 3 and 4, from the profile.
 
     Returns:
-        float table indexed by epoch, with the columns AU06 … AU17 and mean.
+        float table indexed by epoch, with the columns AU06 … AU17 and mean. An AU
+        with fewer than two known frames has NaN; the mean is over the others.
     """
     scores = {}
     for epoch, rows in outputs.groupby("epoch"):
         truth = rows[list(AU_NAMES)].to_numpy()
         per_au = icc_per_au(truth, estimated_levels(rows, scale))
-        scores[epoch] = [*per_au, per_au.mean()]
+        scores[epoch] = [*per_au, mean_score(per_au)]
     table = pd.DataFrame.from_dict(scores, orient="index", columns=COLUMNS)
     return table.rename_axis("epoch")
 
@@ -80,11 +83,15 @@ def agreement_scores(
         Float arrays (Q,): "ICC(3,1)", "ICC(3,1), unrounded", "Pearson's r", "MAE" (mean
         absolute error, in levels), "within one level" (share of the frames), and
         "recall 0" … "recall 5" (share of a level's frames that are estimated to have
-        this level; NaN if no frame has it).
+        this level; NaN if no frame has it). All are NaN for an AU with fewer than two
+        known frames.
     """
     columns = []
     for truth, estimate in zip(intensities.T, predictions.T, strict=True):
         known = truth != UNKNOWN
+        if known.sum() < 2:
+            columns.append({})
+            continue
         truth, estimate = truth[known], estimate[known]
         constant = len(set(truth)) < 2 or len(set(estimate)) < 2
         recalls = recall_score(
@@ -95,10 +102,10 @@ def agreement_scores(
                 "Pearson's r": 0.0 if constant else np.corrcoef(truth, estimate)[0, 1],
                 "MAE": mean_absolute_error(truth, estimate),
                 "within one level": (np.abs(truth - estimate) <= 1).mean(),
-                **{f"recall {level}": recall for level, recall in enumerate(recalls)},
+                **dict(zip(RECALLS, recalls)),
             }
         )
-    table = pd.DataFrame(columns)
+    table = pd.DataFrame(columns, columns=MEASURES, dtype=float)
     return {
         "ICC(3,1)": icc_per_au(intensities, predictions),
         "ICC(3,1), unrounded": icc_per_au(intensities, values),
@@ -107,12 +114,16 @@ def agreement_scores(
 
 
 def best_epoch(scores: pd.DataFrame) -> int:
-    """The first epoch with the highest mean ICC."""
-    return int(scores["mean"].idxmax())
+    """The first epoch with the highest mean ICC; the last one if no AU has a score."""
+    means = scores["mean"]
+    return int(means.idxmax() if means.notna().any() else means.index[-1])
 
 
 def best_run(runs_scores: dict[int, pd.DataFrame]) -> int:
-    """The first seed whose best epoch has the highest mean ICC."""
+    """The first seed whose best epoch has the highest mean ICC.
+
+    The first seed of all if no AU has a score.
+    """
     return max(runs_scores, key=lambda seed: runs_scores[seed]["mean"].max())
 
 

@@ -31,12 +31,22 @@ def spectrum(features: np.ndarray) -> np.ndarray:
 
 
 def components_for(variances: np.ndarray, share: float) -> int:
-    """The smallest number of components that hold `share` (0..1) of the variance."""
+    """The smallest number of components that hold `share` (0..1) of the variance.
+
+    0 if there is no variance at all.
+    """
+    if not np.any(variances):
+        return 0
     cumulative = np.cumsum(variances) / np.sum(variances)
     return int(np.searchsorted(cumulative, share - 1e-12) + 1)
 
 
 def effective_rank(variances: np.ndarray) -> float:
-    """exp of the entropy of the shares of variance (Roy and Vetterli, 2007)."""
+    """exp of the entropy of the shares of variance (Roy and Vetterli, 2007).
+
+    0 if there is no variance at all.
+    """
+    if not np.any(variances):
+        return 0.0
     shares = variances[variances > 0] / np.sum(variances)
     return float(np.exp(-(shares * np.log(shares)).sum()))

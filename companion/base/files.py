@@ -1,18 +1,24 @@
 """Files that survive a crash, locks, checksums, and work spread over processes."""
 
+import errno
 import hashlib
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 BLOCK = 512  # tasks handed to the processes at a time
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""How Lustre, NFS and others report that they have no locks."""
 
 
 @contextmanager
@@ -45,23 +51,69 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     os.close(directory)
 
 
-@contextmanager
-def lock(directory: Path) -> Iterator[None]:
-    """Keep other processes from writing to a directory while the block runs.
+class InUse(ValueError):
+    """Another process holds the lock."""
 
-    The lock is the file `<directory>.lock`. It ends when the process does.
+
+@contextmanager
+def lock(path: Path, wait: bool = False) -> Iterator[None]:
+    """Keep other processes from working on a directory or file while the block runs.
+
+    The lock is the file `<path>.lock`. It ends when the process does. On a file system
+    without locks a line on standard error says so, and the block runs without one.
+
+    Args:
+        path: what only this process may change.
+        wait: for the other process to end, which a line on standard error says.
 
     Raises:
-        ValueError: another process holds the lock.
+        InUse: another process holds the lock, and `wait` is False.
     """
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if reason := can_lock(path.parent):
+        _say_once(
+            f"{path.parent}: this file system has no locks ({reason}); do not start "
+            "the same work twice at a time"
+        )
+        yield
+        return
+    held = FileLock(path.with_name(f"{path.name}.lock"))
+    busy = f"{path}: another process works on this; "
     try:
-        with FileLock(directory.with_name(f"{directory.name}.lock"), timeout=0):
-            yield
+        held.acquire(timeout=0)
     except Timeout:
-        raise ValueError(
-            f"{directory}: another process trains this run; wait for it or stop it"
-        ) from None
+        if not wait:
+            raise InUse(f"{busy}wait for it or stop it") from None
+        _say_once(f"{busy}waiting for it to end")
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def can_lock(directory: Path) -> str:
+    """Why the file system of a directory has no locks; empty if it has them.
+
+    Raises:
+        OSError: no file can be made in the directory.
+    """
+    import fcntl  # here, because Windows has none
+
+    with TemporaryFile(dir=directory) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return error.strerror
+    return ""
+
+
+@cache
+def _say_once(line: str) -> None:
+    # The carriage return makes it progress, which executed notebooks do not keep.
+    print(f"\r{line}", file=sys.stderr)
 
 
 def sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
     python -m companion.bp4d ROOT           as text
     python -m companion.bp4d ROOT --json    for a program
 
+The exit status is 0 if the tree can be used for training and evaluation, otherwise 1.
 The check-up writes no file. It compares the counts with the published ones in
 `data/bp4d_statistics.json`; a complete copy of BP4D differs from them by a few frames.
 """
@@ -17,13 +18,15 @@ import pandas as pd
 
 from aulib import UNKNOWN
 from companion.base.paths import ROOT
+from companion.bp4d.codes import read_line
+from companion.bp4d.folders import AU_NAMES, TASKS
 from companion.bp4d.frames import read_frames
-from companion.bp4d.layout import AU_NAMES, find_layout
+from companion.bp4d.layout import find_layout
 from companion.bp4d.occurrences import find_occurrences, read_occurrences
 
 CODES = [0, 1, 2, 3, 4, 5, UNKNOWN]
-TASKS = [f"T{number}" for number in range(1, 9)]
 SHOWN = 12  # sentences of a list in the text; --json has all of them
+LEAST_TRAINING = 2  # frames with all codes: the variances of notebook 02 need two
 
 
 def check_up(root: str | Path) -> dict[str, pd.DataFrame | list[str]]:
@@ -32,7 +35,8 @@ def check_up(root: str | Path) -> dict[str, pd.DataFrame | list[str]]:
     Returns:
         The parts of the report. Tables: `layout` (the folders), `counts` (found and
         published), `codes` (frames of each code), `codings` (from `compare_codings`)
-        and `quarantine` (lines of each reason). Sentences: `missing`, `odd`, `notes`.
+        and `quarantine` (lines of each reason). Sentences: `obstacles`, without which
+        the tree can be used, `missing`, `odd` and `notes`.
 
     Raises:
         OSError, ValueError: as `read_frames` raises them.
@@ -60,7 +64,8 @@ def check_up(root: str | Path) -> dict[str, pd.DataFrame | list[str]]:
         "codes": count_codes(frames, published),
         "codings": compare_codings(frames, occurrences),
         "quarantine": reasons.to_frame("lines"),
-        "missing": find_missing(frames, quarantine, people),
+        "obstacles": find_obstacles(root, frames, quarantine),
+        "missing": find_missing(frames, quarantine, people) + find_unscored(frames),
         "odd": find_odd(frames, {} if stand_in else people) + unreadable,
         "notes": notes,
     }
@@ -120,6 +125,63 @@ def compare_codings(frames: pd.DataFrame, occurrences: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(counts)
 
 
+def find_obstacles(
+    root: str | Path, frames: pd.DataFrame, quarantine: pd.DataFrame
+) -> list[str]:
+    """A sentence for each lack because of which a tree can't be used.
+
+    Args:
+        root: the data root.
+        frames, quarantine: the tables from `read_frames`.
+
+    Returns:
+        Sentences, none if there are frames for training and for evaluation.
+    """
+    known = frames[list(AU_NAMES)] != UNKNOWN
+    if not known.any(axis=None):
+        return [_explain_no_code(Path(root), quarantine)]
+    sentences = []
+    train = frames["split"] == "train"
+    complete = int(known[train].all(axis=1).sum())
+    if not train.any():
+        sentences.append("training: no frame of a person with an odd number")
+    elif complete < LEAST_TRAINING:
+        need = f"at least {LEAST_TRAINING} are needed"
+        sentences.append(f"training: {complete} frames with all five codes, {need}")
+    if train.all():
+        sentences.append("evaluation: no frame of a person with an even number")
+    elif not known[~train].any(axis=None):
+        sentences.append("evaluation: no frame has a known code")
+    return sentences
+
+
+def _explain_no_code(root: Path, quarantine: pd.DataFrame) -> str:
+    """The most frequent fault, with an example, where no frame has a known code."""
+    if quarantine.empty:
+        return "no frame has a known code: all of them are 9"
+    counts = quarantine["reason"].value_counts()
+    reason = counts.index[0]
+    first = quarantine[quarantine["reason"] == reason].iloc[0]
+    sentence = f"no frame has a known code: {counts.iloc[0]:,} times '{reason}', "
+    if pd.isna(first["line"]):
+        return f"{sentence}first {first['file']}"
+    text = read_line(root / first["file"], first["line"])
+    return (
+        f"{sentence}first {first['file']}, line {first['line']}: {text!r}; "
+        "expected is a frame number and a code, such as 2440,3"
+    )
+
+
+def find_unscored(frames: pd.DataFrame) -> list[str]:
+    """A sentence for each Action Unit that has no known code in the evaluation half."""
+    half = frames[frames["split"] == "evaluation"]
+    none = (half[list(AU_NAMES)] == UNKNOWN).all()
+    if none.all():
+        return []  # `find_obstacles` says so
+    names = none.index[none]
+    return [f"{name}: no known code in the evaluation half, no score" for name in names]
+
+
 def find_missing(
     frames: pd.DataFrame, quarantine: pd.DataFrame, people: Iterable[str]
 ) -> list[str]:
@@ -146,17 +208,14 @@ def find_odd(frames: pd.DataFrame, people: dict[str, int]) -> list[str]:
     """
     sentences = []
     for subject, count in frames.groupby("subject").size().items() if people else ():
-        expected = people.get(subject)
-        if not expected:
-            sentences.append(f"{subject}: not one of BP4D's {len(people)} people")
-        elif not 0.95 <= count / expected <= 1.05:
-            share = f"{count / expected:.0%} of the published {expected:,}"
+        if not 0.95 <= count / people[subject] <= 1.05:
+            share = (
+                f"{count / people[subject]:.0%} of the published {people[subject]:,}"
+            )
             sentences.append(f"{subject}: {count:,} frames, {share}")
     for (subject, task), rows in frames.groupby(["subject", "task"]):
         uncoded = (rows[list(AU_NAMES)] == UNKNOWN).all()
         odd = [f"{name} is not coded at all" for name in uncoded.index[uncoded]]
-        if task not in TASKS:
-            odd.append("not one of the tasks T1 to T8")
         gaps = rows["frame"].diff()
         if gaps.max() > 5 * gaps.median():
             last = rows["frame"].shift()[gaps.idxmax()]
@@ -182,7 +241,9 @@ def report(found: dict[str, pd.DataFrame | list[str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m companion.bp4d", description="Check up on a BP4D tree."
+        prog="python -m companion.bp4d",
+        description="Check up on a BP4D tree.",
+        epilog="The exit status is 0 if the tree can be used, otherwise 1.",
     )
     parser.add_argument("root", help="the folder that holds BP4D-training")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
@@ -195,3 +256,4 @@ def main() -> None:
         print(json.dumps(found, default=lambda table: table.to_dict("index"), indent=1))
     else:
         print(report(found))
+    sys.exit(1 if found["obstacles"] else 0)

@@ -1,7 +1,10 @@
 """Intensity codes: one CSV, and the five CSVs of a sequence joined."""
 
+import codecs
 import io
+import itertools
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +14,11 @@ from aulib import AUS, UNKNOWN
 
 PLAIN_ROWS = re.compile(rb"(?:\d{1,9},[0-59]\r?\n)*(?:\d{1,9},[0-59])?")
 """A CSV without faults; any other CSV is read line by line."""
+
+NUMBER = re.compile(r"[+-]?\d{1,25}(\.\d{0,25})?([eE][+-]?\d{1,2})?", re.ASCII)
+"""A number whose value `Decimal` keeps to the last digit."""
+
+VALUES = {0, 1, 2, 3, 4, 5, UNKNOWN}
 
 
 class Codes(NamedTuple):
@@ -27,7 +35,13 @@ class Codes(NamedTuple):
 
 
 def read_codes(data: bytes) -> Codes:
-    """Read the bytes of one intensity CSV; no content raises an error."""
+    """Read the bytes of one intensity CSV; no content raises an error.
+
+    Accepted are UTF-8 and UTF-16, with a byte-order mark or without; commas, semicolons
+    or blanks between the columns; quotes; empty columns at the end of a row; and whole
+    numbers that are written as floats: 2440.0, or 2.440e+03 if all digits are there.
+    In 2.44e+03 the last digit may have been rounded, so this row is a fault.
+    """
     if PLAIN_ROWS.fullmatch(data):
         numbers = np.array(data.replace(b",", b" ").split(), dtype=np.int64)
         frames, codes = numbers.reshape(-1, 2).T
@@ -40,24 +54,26 @@ def _read_lines(data: bytes) -> Codes:
     """Read a CSV line by line and note what is wrong with each faulty row."""
     problems: list[tuple[int | None, str, int | None]] = []
     rows: dict[int, list[tuple[int, int]]] = {}  # frame → its (code, line)
-    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", "replace")
-    for line, row in enumerate(text, 1):
+    for line, row in enumerate(io.StringIO(_decode(data), newline=None), 1):
         if not row.strip():
             continue
-        cells = [cell.strip() for cell in row.split(",")]
+        cells = _split(row)
         if len(cells) != 2:
             problems.append((None, "not two columns", line))
-        elif not re.fullmatch(r"\d{1,9}", cells[0], re.ASCII):
+            continue
+        frame, code = map(_number, cells)
+        if frame is None or frame.is_signed() or frame >= 10**9 or frame % 1:
             problems.append((None, "frame is not a number", line))
+        elif frame.as_tuple().exponent > 0:
+            problems.append((None, "frame is rounded", line))
         else:
-            frame = int(cells[0])
-            found = rows.setdefault(frame, [])
-            if re.fullmatch(r"[0-59]", cells[1]):
-                found.append((int(cells[1]), line))
-            elif re.fullmatch(r"[+-]?\d+\.?\d*", cells[1], re.ASCII):
-                problems.append((frame, "code is neither 0 to 5 nor 9", line))
+            found = rows.setdefault(int(frame), [])
+            if code is None:
+                problems.append((int(frame), "code is not a number", line))
+            elif code in VALUES:
+                found.append((int(code), line))
             else:
-                problems.append((frame, "code is not a number", line))
+                problems.append((int(frame), "code is neither 0 to 5 nor 9", line))
     if not rows and not problems:
         problems.append((None, "empty CSV", None))
 
@@ -71,6 +87,36 @@ def _read_lines(data: bytes) -> Codes:
             problems += [(frame, "conflicting rows", line) for _, line in found]
     frames = np.array(sorted(rows), dtype=np.int64)
     return Codes(frames, np.array(codes, dtype=np.int8), problems)
+
+
+def read_line(path: Path, line: int) -> str:
+    """The text of one line of a CSV, from 1, as `read_codes` counts them."""
+    rows = io.StringIO(_decode(path.read_bytes()), newline=None)
+    return next(itertools.islice(rows, line - 1, None), "").strip()[:60]
+
+
+def _decode(data: bytes) -> str:
+    """The text of a CSV: UTF-16 if it begins as such a file does, otherwise UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    if data[:1] != b"\0" == data[1:2]:
+        return data.decode("utf-16-le", "replace")
+    if data[:1] == b"\0" != data[1:2]:
+        return data.decode("utf-16-be", "replace")
+    return data.decode("utf-8-sig", "replace")
+
+
+def _split(row: str) -> list[str]:
+    """The cells of a row, without quotes; empty cells after the second are left out."""
+    mark = next((mark for mark in ",;" if mark in row), None)
+    cells = [cell.strip().strip("\"'").strip() for cell in row.strip().split(mark)]
+    while len(cells) > 2 and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _number(cell: str) -> Decimal | None:
+    return Decimal(cell) if NUMBER.fullmatch(cell) else None
 
 
 def join_codes(

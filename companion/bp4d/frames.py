@@ -21,6 +21,8 @@ whole frame. The reasons are:
     empty image                     zero bytes
     not a JPEG                      no JPEG marker at the start, or no readable header
     truncated image                 no JPEG marker at the end
+    damaged image                   the decoder warns, as of a hole in the file
+    rotated by EXIF                 the header asks viewers to rotate or mirror it
     unreadable image                the system refuses to read the picture
     unreadable folder               the system refuses to read the folder of pictures
     other size than its sequence    most pictures of the sequence have another size
@@ -30,8 +32,9 @@ whole frame. The reasons are:
     empty CSV                       no rows
     unreadable CSV                  the system refuses to read the CSV
     unexpected file name            the CSV belongs to no sequence
-    not two columns                 the row is not frame,code
+    not two columns                 the row is not a frame and a code
     frame is not a number           the frame is not an integer of 0 or more
+    frame is rounded                such as 2.44e+03, which can be any of ten frames
     code is not a number            the code is blank, `nan` or text
     code is neither 0 to 5 nor 9    such as -1, 6 or 2.5
     duplicate row                   the frame has an earlier row with the same code
@@ -39,18 +42,27 @@ whole frame. The reasons are:
 
 An intensity that is missing for one of these reasons is 9; the frame keeps its other
 intensities.
+
+Programs disagree on whether to follow the EXIF orientation, so it is not known which
+way round the coordinates of somebody's boxes are meant. Such a picture is no frame.
+
+Every picture is decoded once, by a thread on each processor that the process may use.
+BP4D's 147,000 pictures of 1392 x 1040 pixels take about 10 minutes of one core, or 5 of
+two (3 to 5 ms each), and are 30 GB to read if a picture has 200 KB.
 """
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 
 from aulib import AUS
 from companion.bp4d.codes import join_codes
+from companion.bp4d.folders import AU_NAMES
 from companion.bp4d.images import find_images
-from companion.bp4d.layout import AU_NAMES, Layout, find_layout, find_sequences
+from companion.bp4d.layout import Layout, find_layout, find_sequences
 
 TEXT = ("subject", "task", "split", "path")
 QUARANTINE_TYPES = {
@@ -85,12 +97,16 @@ def read_frames(root: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     layout = find_layout(root)
     sequences, quarantine = find_sequences(layout)
     columns: dict[str, list[np.ndarray]] = {}
-    bar = tqdm(sorted(sequences.items()), desc="sequences", leave=False)
-    for (subject, task), paths in bar:
-        sequence, problems = _read_sequence(layout, subject, task, paths)
+    places = sorted(sequences)
+    threads = Parallel(cpu_count(), "threading", return_as="generator")
+    read = threads(
+        delayed(_read_sequence)(layout, *place, sequences[place]) for place in places
+    )
+    bar = tqdm(read, "sequences", len(places), leave=False)
+    for place, (sequence, problems) in zip(places, bar, strict=True):
         for name, values in sequence.items():
             columns.setdefault(name, []).append(values)
-        quarantine += [(subject, task, *problem) for problem in problems]
+        quarantine += [(*place, *problem) for problem in problems]
     frames = pd.DataFrame({name: np.concatenate(columns[name]) for name in columns})
     lines = pd.DataFrame(quarantine, columns=list(QUARANTINE_TYPES))
     return frames.astype(dict.fromkeys(TEXT, "str")), lines.astype(QUARANTINE_TYPES)

@@ -1,24 +1,21 @@
 """Where a BP4D tree keeps its pictures and its intensity CSVs."""
 
 import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from aulib import AUS
-
-AU_NAMES = tuple(f"AU{au:02d}" for au in AUS)
-"""The columns of the five Action Units in every table: AU06 … AU17."""
-
-IMAGE_FOLDERS = ("BP4D-training", "BP4D", ".")
-INTENSITY_FOLDERS = (
-    "AU Intensity Codes3.0",  # the first distribution
-    "AU-Intensity-Codes3.0",  # the first distribution, unpacked under another name
-    "AUCoding/AU_INT",  # the later distribution
+from companion.bp4d import advice
+from companion.bp4d.folders import (
+    AU_NAMES,
+    CSV_NAME,
+    INTENSITY_FOLDERS,
+    SUBJECT,
+    TASK,
+    image_folders,
+    intensity_folders,
+    subfolders,
 )
-SUBJECT = re.compile(r"[FM]\d{3}", re.ASCII)
-TASK = re.compile(r"T\d{1,2}", re.ASCII)
-CSV_NAME = re.compile(r"([FM]\d{3})_(T\d{1,2})_(AU\d\d)\.[cC][sS][vV]", re.ASCII)
 
 LINK = "link out of the root"
 """The quarantine's reason for a file that `is_outside` the data root."""
@@ -35,34 +32,30 @@ class Layout(NamedTuple):
 def find_layout(root: str | Path) -> Layout:
     """Find the two folders of a data root.
 
+    Each error says in one line what is there and what to do.
+
     Raises:
         FileNotFoundError: the root does not exist or lacks pictures or intensities.
         NotADirectoryError: the root is a file.
-        ValueError: the root holds two folders of pictures or of intensities, or one
-            of the folders is a link that leads out of the root.
+        ValueError: the root holds two folders of pictures or of intensities, one of
+            the folders is a link that leads out of the root, or there are people or
+            tasks that BP4D does not have, as in a copy of BP4D+.
     """
     root = Path(root)
     if not root.exists():
-        raise FileNotFoundError(
-            f"{root}: no such data root; put BP4D there or correct data_root"
-        )
+        raise FileNotFoundError(f"{root}: no such data root; {advice.on_root(root)}")
     if not root.is_dir():
         raise NotADirectoryError(f"{root}: the data root is a file, not a folder")
-    images = [root / name for name in IMAGE_FOLDERS if _has_subjects(root / name)]
-    intensities = [
-        root / name
-        for name in INTENSITY_FOLDERS
-        if any((root / name / au).is_dir() for au in AU_NAMES)
-    ]
+    images, intensities = image_folders(root), intensity_folders(root)
     if not images:
         raise FileNotFoundError(
             f"{root}: no folder of pictures such as BP4D-training/F001; "
-            "set data_root to the folder that holds BP4D-training"
+            f"{advice.on_pictures(root)}"
         )
     if not intensities:
         raise FileNotFoundError(
             f"{root}: no intensities such as '{INTENSITY_FOLDERS[0]}/AU06'; "
-            "put them beside the folder of pictures"
+            f"{advice.on_intensities(root)}"
         )
     for folders in (images, intensities):
         if len(folders) > 1:
@@ -73,7 +66,9 @@ def find_layout(root: str | Path) -> Layout:
                 f"{folders[0]}: a link out of the data root; copy or mount the folder "
                 "there, or set data_root to a folder that holds both"
             )
-    return Layout(root, images[0], intensities[0])
+    layout = Layout(root, images[0], intensities[0])
+    _refuse_other_data(layout)
+    return layout
 
 
 def find_sequences(
@@ -113,19 +108,29 @@ def find_sequences(
             f"{layout.intensities}: no CSV such as AU06/F001_T1_AU06.csv; "
             "unpack the intensities there"
         )
-    for folder in layout.images.glob("[FM][0-9][0-9][0-9]/T[0-9]*"):
-        if TASK.fullmatch(folder.name) and folder.is_dir():
-            sequences.setdefault((folder.parent.name, folder.name), {})
+    for folder in _sequence_folders(layout):
+        sequences.setdefault((folder.parent.name, folder.name), {})
     return sequences, problems
+
+
+def _sequence_folders(layout: Layout) -> list[Path]:
+    people = subfolders(layout.images, SUBJECT)
+    return [folder for person in people for folder in subfolders(person, TASK)]
+
+
+def _refuse_other_data(layout: Layout) -> None:
+    """Raise ValueError where there are people or tasks that BP4D does not have."""
+    found = {path.name for path in subfolders(layout.images, SUBJECT)}
+    found |= {path.name for path in _sequence_folders(layout)}
+    for name in AU_NAMES:
+        for path in layout.intensities.glob(f"{name}/*"):
+            if match := CSV_NAME.fullmatch(path.name):
+                found |= {match[1], match[2]}
+    if others := advice.on_other_data(found):
+        raise ValueError(f"{layout.root}: {others}")
 
 
 def is_outside(path: str | Path, root: Path) -> bool:
     """Whether a path leads out of the folder `root`, by a link."""
     inside = os.path.realpath(root)
     return os.path.commonpath([inside, os.path.realpath(path)]) != inside
-
-
-def _has_subjects(folder: Path) -> bool:
-    return folder.is_dir() and any(
-        SUBJECT.fullmatch(path.name) and path.is_dir() for path in folder.iterdir()
-    )

@@ -5,17 +5,14 @@ Units by number, its first column is the frame number, and a code is 1 (present)
 0 (absent) or 9 (unknown).
 """
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from aulib import AUS, UNKNOWN
-from companion.bp4d.layout import AU_NAMES, is_outside
-
-OCCURRENCE_FOLDERS = ("AUCoding/AU_OCC", "AUCoding")
-OCCURRENCE_NAME = re.compile(r"[FM]\d{3}_T\d{1,2}\.[cC][sS][vV]", re.ASCII)
+from companion.bp4d.folders import AU_NAMES, OCCURRENCE_FOLDERS, OCCURRENCE_NAME
+from companion.bp4d.layout import is_outside
 
 
 def find_occurrences(root: Path) -> list[Path]:

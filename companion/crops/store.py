@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from companion.base.files import atomic_write, file_stamp, map_in_processes
+from companion.base.files import atomic_write, file_stamp, lock, map_in_processes
 from companion.bp4d import AU_NAMES
 from companion.faces.boxes import BOX
 from companion.faces.crop import crop_face, read_picture
@@ -30,7 +30,8 @@ def write_crops(
     same bytes for any number of workers. Memory does not grow with the frames.
 
     A store made from the same pictures (by size and time), boxes, labels and crop size
-    by the same code is left alone. Any other store is replaced.
+    by the same code is left alone. Any other store is replaced. Two processes take
+    turns.
 
     Args:
         directory: the store's directory.
@@ -44,35 +45,36 @@ def write_crops(
             incomplete and can't be opened.
     """
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    index = frames[frames["kept"]].reset_index(drop=True)
-    inputs = _hash_of_inputs(str(root), index, size)
-    if _is_current(directory, inputs):
-        return
-    (directory / "store.json").unlink(missing_ok=True)
-    tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
-    crop = partial(_crop, str(root), size)
-    digest, shapes = hashlib.sha256(), []
-    with atomic_write(directory / "crops.bin") as file:
-        for pixels in map_in_processes(crop, list(tasks), workers, "crops"):
-            file.write(pixels)
-            digest.update(pixels)
-            shapes.append(pixels.shape[:2])
-    shapes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
-    lengths = shapes.prod(axis=1) * 3
-    index["offset"] = np.cumsum(lengths) - lengths
-    index[["height", "width"]] = shapes.astype(np.int32)
-    digest.update(index.to_csv(index=False).encode())
-    about = {
-        "fingerprint": digest.hexdigest(),
-        "crop_size": int(size),
-        "count": len(index),
-        "made_of": inputs,
-    }
-    with atomic_write(directory / "index.parquet") as file:
-        index.to_parquet(file)
-    with atomic_write(directory / "store.json") as file:
-        file.write(json.dumps(about, indent=1).encode() + b"\n")
+    with lock(directory, wait=True):
+        directory.mkdir(parents=True, exist_ok=True)
+        index = frames[frames["kept"]].reset_index(drop=True)
+        inputs = _hash_of_inputs(str(root), index, size)
+        if _is_current(directory, inputs):
+            return
+        (directory / "store.json").unlink(missing_ok=True)
+        tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
+        crop = partial(_crop, str(root), size)
+        digest, shapes = hashlib.sha256(), []
+        with atomic_write(directory / "crops.bin") as file:
+            for pixels in map_in_processes(crop, list(tasks), workers, "crops"):
+                file.write(pixels)
+                digest.update(pixels)
+                shapes.append(pixels.shape[:2])
+        shapes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
+        lengths = shapes.prod(axis=1) * 3
+        index["offset"] = np.cumsum(lengths) - lengths
+        index[["height", "width"]] = shapes.astype(np.int32)
+        digest.update(index.to_csv(index=False).encode())
+        about = {
+            "fingerprint": digest.hexdigest(),
+            "crop_size": int(size),
+            "count": len(index),
+            "made_of": inputs,
+        }
+        with atomic_write(directory / "index.parquet") as file:
+            index.to_parquet(file)
+        with atomic_write(directory / "store.json") as file:
+            file.write(json.dumps(about, indent=1).encode() + b"\n")
 
 
 def _hash_of_inputs(root: str, index: pd.DataFrame, size: int) -> str:

@@ -10,6 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+LEAST_SIDE = 16
+"""Pixels. In a smaller box wrinkles and lids, which tell the AUs, can't be seen; even
+dlib's own faces have 80. It is far above a box whose coordinates are in 0..1."""
+GREATEST_RATIO = 3
+"""Of a box's longer side to its shorter one. Heads are at most twice as tall as wide,
+with hair and neck, and faces seen from the side are not much narrower."""
+
 
 def crop_face(
     image: np.ndarray | Image.Image, box: np.ndarray, size: int
@@ -26,7 +33,10 @@ def crop_face(
         is rounded down.
 
     Raises:
-        ValueError: the box is NaN or has no part in the picture.
+        ValueError: the box is NaN or has no part in the picture, or its part has an
+            impossible shape: a side below half of `LEAST_SIDE`, or a ratio of sides
+            above twice `GREATEST_RATIO`, since half of a face may lie outside. A box of
+            .01 x 120 pixels would become a crop of a million lines.
     """
     picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
     limits = np.array([*picture.size, *picture.size], dtype=np.float64)
@@ -34,7 +44,13 @@ def crop_face(
     width, height = x1 - x0, y1 - y0
     if not (width > 0 and height > 0):
         raise ValueError(f"box {np.asarray(box).tolist()} has no part in the picture")
-    scale = size / min(width, height)
+    short, long = sorted((width, height))
+    if short < LEAST_SIDE / 2 or long > 2 * GREATEST_RATIO * short:
+        raise ValueError(
+            f"box {np.asarray(box).tolist()} has {width:.3g} x {height:.3g} pixels in "
+            "the picture, which is no face"
+        )
+    scale = size / short
     # the division may round, so the smaller side is set rather than computed
     wide = size if width <= height else max(size, int(width * scale))
     high = size if height <= width else max(size, int(height * scale))

@@ -21,6 +21,8 @@ the Haar cascade.
 import hashlib
 import inspect
 import os
+import re
+from contextlib import nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -28,7 +30,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from companion.base.files import file_stamp, map_in_processes
+from companion.base.files import atomic_write, file_stamp, lock, map_in_processes
 from companion.faces.boxes import BOX, KEY, overlap
 from companion.faces.crop import read_picture
 
@@ -103,6 +105,7 @@ def detect_boxes(
         cache: a file to which each detection is written at once. A later call reads it
             and searches only pictures that it lacks or whose size or time has changed.
             Another version of the detector searches all pictures again.
+            Two processes take turns.
 
     Returns:
         One row for each frame, in the same order: subject, task, frame, num_faces
@@ -110,20 +113,22 @@ def detect_boxes(
         without a face.
 
     Raises:
-        ValueError: a picture or a line of the cache can't be read.
+        ValueError: a picture or a line of the cache can't be read, or the file is not
+            such a cache.
     """
     paths = [*frames["path"]]
     stamps = [file_stamp(f"{root}/{path}") for path in paths]
-    known = _read_cache(cache) if cache else {}
-    rows = [known.get(picture) for picture in zip(paths, stamps)]
-    missing = [number for number, row in enumerate(rows) if row is None]
-    tasks = [paths[number] for number in missing]
-    results = map_in_processes(partial(_detect, str(root)), tasks, workers, "boxes")
-    with open(cache or os.devnull, "a") as file:
-        for number, row in zip(missing, results, strict=True):
-            rows[number] = row
-            line = [*map(repr, map(float, row)), stamps[number], paths[number]]
-            print(*line, file=file, flush=True)
+    with lock(cache, wait=True) if cache else nullcontext():
+        known = _read_cache(cache) if cache else {}
+        rows = [known.get(picture) for picture in zip(paths, stamps)]
+        missing = [number for number, row in enumerate(rows) if row is None]
+        tasks = [paths[number] for number in missing]
+        results = map_in_processes(partial(_detect, str(root)), tasks, workers, "boxes")
+        with open(cache or os.devnull, "a") as file:
+            for number, row in zip(missing, results, strict=True):
+                rows[number] = row
+                line = [*map(repr, map(float, row)), stamps[number], paths[number]]
+                print(*line, file=file, flush=True)
     boxes = frames[KEY].reset_index(drop=True)
     boxes[["num_faces", *BOX, "score"]] = np.array(rows).reshape(-1, 6)
     return boxes.astype({"num_faces": np.int64})
@@ -138,10 +143,14 @@ def _read_cache(path: Path) -> dict[tuple[str, str], tuple[float, ...]]:
     functions = map(inspect.getsource, [detect_faces, _windows, _detect])
     version = "".join(functions) + repr((SEARCHED, WINDOW_TO_FACE))
     mark = "# " + hashlib.sha256(version.encode()).hexdigest()
-    lines = path.read_text().split("\n")[:-1] if path.is_file() else []
+    text = path.read_text() if path.is_file() else ""
+    if not re.fullmatch("(# ?[0-9a-f]{0,64})?", text.split("\n")[0]):
+        raise ValueError(f"{path}: not written by detect_boxes; name another file")
+    lines = text.split("\n")[:-1]
     if lines[:1] != [mark]:
         lines = [mark]
-    path.write_text("".join(f"{line}\n" for line in lines))
+    with atomic_write(path) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
     known = {}
     for number, line in enumerate(lines[1:], 2):
         *row, stamp, picture = line.split(" ", 7)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from aulib.sampler import MultinomialSampler, sampling_weights
+from companion.bp4d import AU_NAMES
 from companion.methods.objective import LEVELS
 from companion.methods.structured import KINDS, PAIRS, turn
 
@@ -32,9 +33,16 @@ def draw_epoch(
         int64 array of positions 0..M-1. It has M of them, or about 3 M for "iterative".
 
     Raises:
-        ValueError: an unknown sampler, or what the samplers raise.
+        ValueError: an unknown sampler; an AU with one level in all frames, for
+            "multinomial"; or what the samplers raise.
     """
     if sampler == "multinomial":
+        if constant := constant_aus(intensities):
+            raise ValueError(
+                f"{', '.join(constant)}: one level in all {len(intensities)} training "
+                "frames, which makes every weight of Eq. 1 zero; choose another "
+                f"sampler in the profile ({', '.join(SAMPLERS[1:])}), or other frames"
+            )
         return _multinomial(sampling_weights(intensities), seed, epoch)
     if sampler == "joint":
         return _multinomial(joint_weights(intensities), seed, epoch)
@@ -43,6 +51,12 @@ def draw_epoch(
     if sampler == "iterative":
         return iterative_batches(intensities, subjects, batch_size, seed, epoch)
     raise ValueError(f"sampler {sampler!r} is unknown: choose one of {SAMPLERS}")
+
+
+def constant_aus(intensities: np.ndarray) -> list[str]:
+    """The names of the AUs with one level in all frames, int array (M, Q)."""
+    same = (intensities == intensities[:1]).all(axis=0)
+    return [name for name, constant in zip(AU_NAMES, same) if constant]
 
 
 def _multinomial(weights: np.ndarray, seed: int, epoch: int) -> np.ndarray:

@@ -8,6 +8,7 @@ the counts and rates of `data/bp4d_statistics.json`.
     person            the parameters by which people differ
     face              renders one picture of a person
     tree              writes pictures and labels into folders like BP4D's
+    ownership         tells that tree's files from those of others
     pretrain          trains the weights that take ImageNet's place
 
 `face` looks up a person's neutral head and body (`surface`, `body`; drawn with

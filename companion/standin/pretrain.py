@@ -12,13 +12,15 @@ about 1 MB; the fine-tuning starts with new fully connected layers.
 """
 
 import argparse
-import os
+import sys
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
@@ -96,7 +98,7 @@ def write_weights(
         The mean squared error of each epoch, in units of the motions' variances.
     """
     task = partial(person, seed=seed, height=height, width=width, size=size)
-    numbers, workers = list(range(PEOPLE)), os.cpu_count() or 1
+    numbers, workers = list(range(PEOPLE)), cpu_count()
     people = list(map_in_processes(task, numbers, workers, "rendering"))
     crops = [crop for crops, _ in people for crop in crops]
     motions = np.concatenate([motion for _, motion in people])
@@ -159,21 +161,38 @@ def _random_squares(
     return torch.from_numpy(np.stack(squares))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("profile", help="a name in notebooks/profiles")
-    parser.add_argument("target", type=Path, help="the file of weights to write")
-    arguments = parser.parse_args()
-    profile = load_profile(arguments.profile)
+def write_profiles_weights(name: str, target: Path) -> list[float]:
+    """`write_weights` with the settings of a profile.
+
+    Raises:
+        ValueError: there is no such profile, its data are real, or the target is no
+            file of weights, which end in .pt.
+    """
+    profile = load_profile(name)
+    if profile["standin"] is None:
+        raise ValueError(f"profile {name}: its data are real, not a stand-in")
+    if target.suffix != ".pt" or target.exists() and not zipfile.is_zipfile(target):
+        raise ValueError(f"{target}: is no .pt file of weights; name another target")
     made = profile["standin"]
-    errors = write_weights(
-        arguments.target,
+    return write_weights(
+        target,
         made["seed"],
         made["height"],
         made["width"],
         profile["crop_size"],
         profile["network_width"],
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("profile", help="a name in notebooks/profiles")
+    parser.add_argument("target", type=Path, help="the file of weights to write")
+    arguments = parser.parse_args()
+    try:
+        errors = write_profiles_weights(arguments.profile, arguments.target)
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
     print(f"{arguments.target}: error {errors[0]:.2f} in the first epoch, ", end="")
     print(f"{errors[-1]:.2f} in the last; guessing the mean gives 1")
 

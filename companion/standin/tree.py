@@ -2,31 +2,42 @@
 
     <root>/BP4D-training/F001/T1/0753.jpg            one picture a frame
     <root>/AU Intensity Codes3.0/AU06/F001_T1_AU06.csv    frame, code; no header
+    <root>/standin.sha256            checksums of the codes, written before them
     <root>/standin.json              parameters and the renderer's hash, written last
 
 A tree without `standin.json` is unfinished; `write_tree` makes it anew, as it does a
-tree that another version of the renderer made. Every picture is a function of (seed,
-subject, task, frame), whatever the number of processes.
+tree that another version of the renderer made, if no file of it is somebody else's.
+Every picture is a function of (seed, subject, task, frame), whatever the number of
+processes.
 """
 
 import hashlib
+import io
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 from PIL import Image
 
-from companion.base.files import atomic_write, map_in_processes
+from companion.base.files import atomic_write, lock, map_in_processes
 from companion.bp4d import AU_NAMES
 from companion.standin.face import render_face
 from companion.standin.labels import make_labels, strided
 from companion.standin.muscles import DISTRACTORS
+from companion.standin.ownership import (
+    CHECKSUMS,
+    CODES,
+    MARKER,
+    NOTICE,
+    PICTURES,
+    README,
+    checksums,
+    clear,
+)
 from companion.standin.person import Identity, make_identity
 
-PICTURES, CODES = "BP4D-training", "AU Intensity Codes3.0"
 MODULES = sorted(
     path.stem
     for path in Path(__file__).parent.glob("*.py")
@@ -34,8 +45,8 @@ MODULES = sorted(
 )
 """The modules that the bytes of a tree depend on."""
 JPEG_QUALITY = 92
-README = """\
-Made by companion.standin: rendered faces of nobody, in the shape of the BP4D data set.
+EXPLANATION = f"""\
+{NOTICE}
 Neither pictures nor codes are BP4D's. Safe to delete: `python -m companion.standin`
 makes the same tree again.
 """
@@ -59,11 +70,12 @@ def write_tree(
             {"train": 12, "evaluation": 6}.
         height: of a picture, in pixels.
         width: of a picture, in pixels.
-        workers: processes; as many as there are processors when None.
+        workers: processes; as many as there are usable processors when None.
 
     Raises:
-        ValueError: `root` holds a tree of other parameters or something else, or a
-            parameter is out of range.
+        ValueError: `root` holds a tree of other parameters, or a file that is not a
+            stand-in's; or a link leads to an unfinished tree; or a parameter is out of
+            range. Then nothing in `root` is written or removed.
     """
     root = Path(root)
     parameters = {
@@ -77,19 +89,24 @@ def write_tree(
             raise ValueError(f"{name} must be at least {least}, not {parameters[name]}")
     if _is_finished(root, parameters):
         return
-    frames = strided(make_labels(seed), frames_per_task)
-    _clear(root)
-    _write_codes(root / CODES, frames)
-    sequences = [
-        (root / PICTURES, seed, height, width, rows)
-        for _, rows in frames.groupby(["subject", "task"], sort=True)
-    ]
-    workers = min(workers or os.cpu_count() or 1, len(sequences))
-    for _ in map_in_processes(_write_pictures, sequences, workers, "stand-in"):
-        pass
-    marker = json.dumps(parameters | {"renderer": renderer_hash()}, indent=2)
-    with atomic_write(root / "standin.json") as file:
-        file.write(f"{marker}\n".encode())
+    with lock(root, wait=True):
+        if _is_finished(root, parameters):  # by the process that was waited for
+            return
+        frames = strided(make_labels(seed), frames_per_task)
+        clear(root)
+        root.mkdir(parents=True, exist_ok=True)
+        _explain(root / README)
+        _write_codes(root, frames)
+        sequences = [
+            (root / PICTURES, seed, height, width, rows)
+            for _, rows in frames.groupby(["subject", "task"], sort=True)
+        ]
+        workers = min(workers or cpu_count(), len(sequences))
+        for _ in map_in_processes(_write_pictures, sequences, workers, "stand-in"):
+            pass
+        marker = json.dumps(parameters | {"renderer": renderer_hash()}, indent=2)
+        with atomic_write(root / MARKER) as file:
+            file.write(f"{marker}\n".encode())
 
 
 def renderer_hash() -> str:
@@ -125,46 +142,50 @@ def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
     Raises:
         ValueError: it is a tree of other parameters.
     """
-    marker = root / "standin.json"
+    marker = root / MARKER
     if not marker.is_file():
         return False
     try:
-        found = json.loads(marker.read_text())
-    except ValueError:
-        raise ValueError(f"{marker}: not JSON; delete {root} to make it anew") from None
+        found = dict(json.loads(marker.read_bytes()))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{marker}: no JSON object; delete {root} if all of it is a stand-in, "
+            "or name another data_root"
+        ) from None
     renderer = found.pop("renderer", None)
     if found != parameters:
         raise ValueError(
-            f"{marker}: made with {found}, not {parameters}; "
-            f"delete {root} or choose another directory"
+            f"{marker}: made with {found}, not {parameters}; delete {root} if all of "
+            "it is a stand-in, or name another data_root"
         )
     return renderer == renderer_hash()
 
 
-def _clear(root: Path) -> None:
-    """Make the directory, or empty one that holds an unfinished stand-in."""
-    if root.exists() and not root.is_dir():
-        raise ValueError(f"{root}: is a file; choose another directory")
-    notice = root / "README.txt"
-    if root.is_dir() and any(root.iterdir()) and not notice.is_file():
-        raise ValueError(
-            f"{root}: holds files that are not a stand-in's; choose another directory"
-        )
-    root.mkdir(parents=True, exist_ok=True)
-    notice.write_text(README)
-    for part in (PICTURES, CODES):
-        if (root / part).is_dir():
-            shutil.rmtree(root / part)
+def _explain(readme: Path) -> None:
+    """Write README.txt, unless it is there; somebody may have added to it."""
+    if not readme.is_file() or NOTICE.encode() not in readme.read_bytes():
+        readme.write_text(EXPLANATION)
 
 
-def _write_codes(directory: Path, frames: pd.DataFrame) -> None:
-    for name in AU_NAMES:
-        (directory / name).mkdir(parents=True)
-        for (subject, task), rows in frames.groupby(["subject", "task"]):
-            path = directory / name / f"{subject}_{task}_{name}.csv"
-            rows[["frame", name]].to_csv(
-                path, header=False, index=False, lineterminator="\n"
+def _write_codes(root: Path, frames: pd.DataFrame) -> None:
+    codes = {}
+    for (subject, task), rows in frames.groupby(["subject", "task"]):
+        for name in AU_NAMES:
+            text = rows[["frame", name]].to_csv(
+                header=False, index=False, lineterminator="\n"
             )
+            codes[f"{CODES}/{name}/{subject}_{task}_{name}.csv"] = text.encode()
+    (root / CHECKSUMS).write_text(checksums(codes))
+    for name in AU_NAMES:
+        (root / CODES / name).mkdir(parents=True)
+    for path, content in codes.items():
+        _write_new(root / path, content)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet."""
+    with open(path, "xb") as file:
+        file.write(content)
 
 
 def _write_pictures(sequence: tuple[Path, int, int, int, pd.DataFrame]) -> None:
@@ -179,5 +200,9 @@ def _write_pictures(sequence: tuple[Path, int, int, int, pd.DataFrame]) -> None:
     digits = int(np.random.default_rng([seed, 3, *place]).integers(3, 5))
     for row in rows.to_dict("records"):
         picture = render_row(identity, seed, row, height, width)
-        path = directory / f"{row['frame']:0{digits}d}.jpg"
-        Image.fromarray(picture).save(path, quality=JPEG_QUALITY)
+        content = io.BytesIO()
+        Image.fromarray(picture).save(
+            content, "jpeg", quality=JPEG_QUALITY, comment=NOTICE
+        )
+        name = f"{row['frame']:0{digits}d}.jpg"
+        _write_new(directory / name, content.getvalue())

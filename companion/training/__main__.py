@@ -4,11 +4,14 @@ python -m companion.training PROFILE MODEL SEED [--processes 4] [--grid GRID]
 """
 
 import argparse
+import os
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import torch
 
+from companion.base.files import InUse, lock
 from companion.base.grids import find_settings
 from companion.base.paths import run_directory, training_directory
 from companion.base.profiles import load_profile, training_settings
@@ -53,9 +56,17 @@ def main() -> None:
             settings = Settings(seed=seed, **training_settings(profile, model))
             train(store, directory, settings)
     except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        with suppress(OSError):  # the directory itself may not be writable
-            RunLog(directory).write(f"failed: {error}")
+        if not isinstance(error, InUse):
+            log_failure(directory, error)
         sys.exit(f"{directory.name}: {error}")
+
+
+def log_failure(directory: Path, error: Exception) -> None:
+    """Write an error to a run's log, unless another process trains the run."""
+    # the first of several processes holds the lock for all of them
+    first = os.environ.get("RANK", "0") == "0"
+    with suppress(OSError, InUse), lock(directory) if first else nullcontext():
+        RunLog(directory).write(f"failed: {error}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,12 @@ atomically, so a killed run loses only the epoch in progress.
 
 A finished run has `outputs.parquet`, `metrics.csv`, `best.pt` and, written last,
 `provenance.json` with their checksums.
+
+No run is ever removed. One that has other parameters than those asked for is put aside
+as `<directory>.before-1`, `-2`, …, and comes back when its parameters are asked for
+again: a finished one is read, an unfinished one resumes. One with damaged files is put
+aside as `<directory>.damaged-1`, …. An unfinished run holds two checkpoints, 2 GB at
+full width; remove by hand what you no longer need.
 """
 
 import errno
@@ -17,6 +23,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from statistics import median
 
@@ -40,8 +47,9 @@ def begin(
 ) -> tuple[pd.DataFrame | None, dict | None]:
     """Find out where a run stands.
 
-    A run that can't be resumed is moved to `<directory>.before`, and the log says so: a
-    run with other parameters, or a finished run with a damaged or missing file.
+    A run with other parameters, or a finished run with a damaged or missing file, is
+    put aside. A run with these parameters that was put aside comes back. The log says
+    so.
 
     Args:
         directory: the run's directory; made if need be.
@@ -55,24 +63,25 @@ def begin(
     Raises:
         ValueError: there are checkpoints, and none can be used.
     """
+    found = _parameters(directory)
+    if found and found != parameters:
+        why = f"other settings are asked for ({difference(found, parameters)})"
+        _put_aside(directory, "before", why, log)
+    if found != parameters and not _checkpoints(directory):
+        _bring_back(directory, parameters, log)
     provenance = _read_json(directory / PROVENANCE)
-    before = _read_json(directory / PARAMETERS) or provenance.get("parameters")
-    if before and before != parameters:
-        _move_aside(directory, difference(before, parameters), log)
-    elif provenance:
-        problem = _damage(directory, provenance.get("sha256", {}))
-        if not problem:
-            for path in _checkpoints(directory):
-                path.unlink()  # left by a run killed at its very end
-            if provenance["sources"] != sources_digest():
-                log(
-                    f"{directory}: trained by other versions of the sources (a changed "
-                    "comment is enough) and used as it is; remove it to train it again"
-                )
-            return pd.read_csv(directory / METRICS), None
-        _move_aside(directory, problem, log)
-    elif (directory / OUTPUTS).is_file() and not _checkpoints(directory):
-        _move_aside(directory, f"{OUTPUTS} has no {PROVENANCE}", log)
+    if problem := _damage(directory, provenance):
+        _put_aside(directory, "damaged", problem, log)
+        return begin(directory, parameters, log)
+    if provenance:
+        for path in _checkpoints(directory):
+            path.unlink()  # left by a run killed at its very end
+        if _sources(provenance) != {sources_digest()}:
+            log(
+                f"{directory}: trained by other versions of the sources (a changed "
+                "comment is enough) and used as it is; remove it to train it again"
+            )
+        return pd.read_csv(directory / METRICS), None
     directory.mkdir(parents=True, exist_ok=True)
     with atomic_write(directory / PARAMETERS) as file:
         file.write(json.dumps(parameters, indent=2).encode() + b"\n")
@@ -91,21 +100,53 @@ def _read_json(path: Path) -> dict:
         raise ValueError(f"{path}: damaged ({error}); remove it") from None
 
 
-def _damage(directory: Path, checksums: dict[str, str]) -> str:
+def _parameters(directory: Path) -> dict:
+    """The parameters of the run in a directory; empty if there is none."""
+    provenance = _read_json(directory / PROVENANCE)
+    return _read_json(directory / PARAMETERS) or provenance.get("parameters", {})
+
+
+def _damage(directory: Path, provenance: dict) -> str:
     """What is wrong with a finished run's files; empty if nothing is."""
+    if not provenance:
+        left = (directory / OUTPUTS).is_file() and not _checkpoints(directory)
+        return f"{OUTPUTS} has no {PROVENANCE}" if left else ""
     for name in (OUTPUTS, METRICS, BEST):
         if not (directory / name).is_file():
             return f"{name} is missing"
-        if checksums.get(name) != sha256(directory / name):
+        if provenance.get("sha256", {}).get(name) != sha256(directory / name):
             return f"the checksum of {name} is not the one in {PROVENANCE}"
     return ""
 
 
-def _move_aside(directory: Path, why: str, log: Callable[[str], None]) -> None:
-    aside = directory.with_name(f"{directory.name}.before")
-    log(f"{directory}: starts over ({why}); the old run is now {aside.name}")
-    shutil.rmtree(aside, ignore_errors=True)
+def _sources(provenance: dict) -> set[str]:
+    """The digests of the sources that a finished run was trained by."""
+    whole = provenance.get("sources")  # older runs have one digest for all parts
+    parts = provenance.get("ran_on", [])
+    return {part.get("sources", whole) for part in parts} or {whole}
+
+
+def _put_aside(
+    directory: Path, suffix: str, why: str, log: Callable[[str], None]
+) -> None:
+    names = (f"{directory.name}.{suffix}-{number}" for number in count(1))
+    aside = next(p for p in map(directory.with_name, names) if not p.exists())
+    log(f"{directory}: {why}; the run that was here is now {aside.name}")
     os.rename(directory, aside)
+
+
+def _bring_back(directory: Path, parameters: dict, log: Callable[[str], None]) -> None:
+    """Give a run its directory back if one with these parameters was put aside."""
+    pattern = re.escape(directory.name) + r"\.before(-\d+)?"
+    asides = [p for p in directory.parent.glob("*") if re.fullmatch(pattern, p.name)]
+    found = [path for path in sorted(asides) if _parameters(path) == parameters]
+    if not found:
+        return
+    aside = max(found, key=finished)
+    if directory.exists():
+        _put_aside(directory, "before", "it holds no run, at most a log", log)
+    os.rename(aside, directory)
+    log(f"{directory}: the run that was {aside.name} is back")
 
 
 def finished(directory: Path) -> bool:
@@ -200,13 +241,16 @@ def _load(path: Path, parameters: dict) -> dict:
     return state
 
 
-def finish(directory: Path, state: dict, outputs: pd.DataFrame) -> pd.DataFrame:
+def finish(
+    directory: Path, state: dict, outputs: pd.DataFrame, machine: dict[str, str]
+) -> pd.DataFrame:
     """Write the files of a finished run, remove its checkpoints, return its metrics.
 
     Args:
         directory: the run's directory.
         state: after the last epoch.
         outputs: from `companion.training.outputs.output_table`.
+        machine: from `companion.base.provenance.machine_facts`, before the training.
     """
     metrics, best = pd.DataFrame(state["metrics"]), state["best"]
     with atomic_write(directory / BEST) as file:
@@ -219,11 +263,10 @@ def finish(directory: Path, state: dict, outputs: pd.DataFrame) -> pd.DataFrame:
         "parameters": state["parameters"],
         "sha256": {name: sha256(directory / name) for name in (OUTPUTS, METRICS, BEST)},
         "ran_on": state["ran_on"],
-        "sources": sources_digest(),
         "network_parameters": sum(values.numel() for values in best.values()),
     }
     seconds = float(median(state["seconds"]))
-    write_provenance(directory / PROVENANCE, stable, epoch_seconds=seconds)
+    write_provenance(directory / PROVENANCE, stable, machine, epoch_seconds=seconds)
     for path in _checkpoints(directory):
         path.unlink()
     return metrics

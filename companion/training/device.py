@@ -18,10 +18,14 @@ from torchvision.models.vgg import VGG
 from aulib.model import features
 
 OUT_OF_MEMORY = (
-    *("out of memory", "can't allocate memory", "ALLOC_FAILED", "NOT_SUPPORTED"),
-    "unable to find an engine",  # cuDNN, when its workspace does not fit
+    *("out of memory", "not enough memory", "allocate memory"),
+    *("alloc_failed", "allocation_failed"),  # cuBLAS and cuDNN
 )
-"""How PyTorch, cuDNN and cuBLAS report that memory is short."""
+"""How PyTorch, cuDNN and cuBLAS report that memory is short, in lower case.
+
+Errors that have other causes as well, such as CUDNN_STATUS_NOT_SUPPORTED and "unable to
+find an engine", are not among them.
+"""
 
 
 class Bfloat16(nn.Module):
@@ -64,8 +68,7 @@ def prepare(accelerator: Accelerator, network: nn.Module, size: int) -> nn.Modul
         network: already on the accelerator's device.
         size: pixels of a side of its images.
     """
-    gpu = accelerator.device.type == "cuda"
-    if gpu and torch.cuda.is_bf16_supported(including_emulation=False):
+    if precision(accelerator) == "bfloat16":
         network = Bfloat16(network)
     prepared = accelerator.prepare_model(network)
     if accelerator.num_processes > 1:
@@ -91,10 +94,21 @@ def device_name(accelerator: Accelerator) -> str:
     return torch.cuda.get_device_name(device) if cuda else str(device.type)
 
 
+def precision(accelerator: Accelerator) -> str:
+    """What the network computes in: "bfloat16" on a GPU that supports it, "float32"."""
+    gpu = accelerator.device.type == "cuda"
+    short = gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bfloat16" if short else "float32"
+
+
 def execution_facts(accelerator: Accelerator) -> dict[str, str | int]:
-    """What a run's last digits depend on: device, processes, threads of each."""
+    """Where a run is executed: device, precision, processes, threads of each.
+
+    The same run has other last digits elsewhere.
+    """
     return {
         "device": device_name(accelerator),
+        "precision": precision(accelerator),
         "processes": accelerator.num_processes,
         "threads": torch.get_num_threads(),
     }
@@ -104,24 +118,27 @@ def out_of_memory(error: Exception) -> bool:
     """Whether PyTorch, cuDNN or cuBLAS failed because memory is short."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    reported = any(sign in str(error) for sign in OUT_OF_MEMORY)
+    reported = any(sign in str(error).lower() for sign in OUT_OF_MEMORY)
     return isinstance(error, RuntimeError) and reported
 
 
 @contextmanager
 def memory_advice(accelerator: Accelerator, what: str, advice: str) -> Iterator[None]:
-    """Say what did not fit into memory, and what to do about it.
+    """Say what did not fit into memory, why, and what to do about it.
 
     Raises:
-        torch.OutOfMemoryError: the block ran out of memory.
+        torch.OutOfMemoryError: the block ran out of memory. Other errors stay as they
+            are.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
+        reason = str(error).split("\n")[0] or type(error).__name__
         raise torch.OutOfMemoryError(
-            f"{device_name(accelerator)}: {what} did not fit into memory; {advice}"
+            f"{device_name(accelerator)}: {what} did not fit into memory ({reason}); "
+            f"{advice}"
         ) from error
 
 

@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from companion.training.loop import Epoch
+from companion.training.outputs import mean_in_words
 
 
 class RunLog:
@@ -51,7 +52,9 @@ class RunLog:
         self.events = SummaryWriter(str(self.directory / "events"))
         for row in metrics:
             self._draw(row)
-        self.write(f"{self.title}: from epoch {len(metrics) + 1} to {epochs}")
+        first = len(metrics) + 1
+        plan = f"from epoch {first} to {epochs}" if first <= epochs else "no epoch left"
+        self.write(f"{self.title}: {plan}")
 
     def epoch(self, row: dict, epoch: Epoch) -> None:
         """Log a finished epoch: its metrics, and images a second in its two halves."""
@@ -60,7 +63,7 @@ class RunLog:
         evaluation = len(epoch.outputs) / epoch.evaluation_seconds
         self.write(
             f"{self.title}, epoch {row['epoch']} of {self.epochs}: "
-            f"loss {row['train_loss']:.3f}, mean ICC {row['mean']:.3f}; "
+            f"loss {row['train_loss']:.3f}, {mean_in_words(row)}; "
             f"{training:.0f} images/s in training, {evaluation:.0f} in evaluation"
         )
 

@@ -46,7 +46,8 @@ class Settings:
     batch_size: int
     """Frames of a gradient step, over all processes; an epoch's last may have fewer."""
     accumulation: int
-    """Number of microbatches that a process's part of a batch is cut into."""
+    """Number of microbatches that a process's part of a batch is cut into. The batches
+    of the evaluation are divided by it, too."""
     learning_rate: float
     """Of the first epoch."""
     learning_rate_step: int
@@ -111,9 +112,10 @@ def run_epochs(
         torch.OutOfMemoryError: a step, or the evaluation, does not fit into memory.
     """
     evaluation, size = store.rows("evaluation"), store.crop_size
-    step = f"a step of {settings.batch_size} frames of {size} x {size} pixels"
+    frames = f"{settings.batch_size} frames of {size} x {size} pixels"
     smaller = "multiply `accumulation` in the profile; the batch stays as it is"
-    larger = "free the memory that other processes hold, or use a larger device"
+    at_a_time = evaluation_batch(settings.accumulation)
+    fewer = f"multiply `accumulation` in the profile: {at_a_time} frames were evaluated"
     for epoch in range(first, settings.epochs + 1):
         began = time.perf_counter()
         rate = learning_rate_at(
@@ -125,16 +127,21 @@ def run_epochs(
         rows = draw(store, settings, epoch)
         batches = training_batches(accelerator, store, rows, settings, epoch)
         how = batches, objective.loss, on_step
-        with memory_advice(accelerator, step, smaller):
+        with memory_advice(accelerator, f"a step of {frames} in training", smaller):
             try:
                 loss = train_epoch(accelerator, network, optimizer, *how)
             except FloatingPointError as error:
                 raise FloatingPointError(f"epoch {epoch}, {error}") from None
         trained = time.perf_counter()
-        with memory_advice(accelerator, "the evaluation", larger):
-            outputs = predict(accelerator, network, store, evaluation)
+        with memory_advice(accelerator, "the evaluation", f"{fewer} at a time"):
+            outputs = predict(accelerator, network, store, evaluation, at_a_time)
         seconds = trained - began, time.perf_counter() - trained
         yield Epoch(epoch, rate, loss, outputs, len(rows), *seconds)
+
+
+def evaluation_batch(accumulation: int) -> int:
+    """The frames that are evaluated at a time: fewer where training takes fewer."""
+    return max(1, EVALUATION_BATCH // accumulation)
 
 
 def training_batches(
@@ -234,11 +241,16 @@ def _sum_losses(accelerator, losses: list, optimizer) -> float:
 
 
 def predict(
-    accelerator: Accelerator, network: nn.Module, store: CropStore, rows: np.ndarray
+    accelerator: Accelerator,
+    network: nn.Module,
+    store: CropStore,
+    rows: np.ndarray,
+    batch_size: int = EVALUATION_BATCH,
 ) -> torch.Tensor:
     """The outputs for the central crops of `rows`: float32 (N, …), on the CPU.
 
-    Each process computes a part of the rows; all processes get all outputs.
+    Each process computes a part of the rows, `batch_size` at a time; all processes get
+    all outputs.
     """
     network.eval()
     each = -(-len(rows) // accelerator.num_processes)
@@ -246,7 +258,7 @@ def predict(
     # repeat the last row, so that every process has equally many
     mine = rows[np.minimum(np.arange(start, start + each), len(rows) - 1)]
     with torch.inference_mode():
-        batches = central_batches(store, mine, EVALUATION_BATCH, accelerator.device)
+        batches = central_batches(store, mine, batch_size, accelerator.device)
         outputs = torch.cat([network(images).float() for images in batches])
         outputs = accelerator.gather(outputs)[: len(rows)].cpu()
     return outputs.clone()  # outside of inference mode it is a normal tensor

@@ -8,14 +8,15 @@
     outputs.parquet         labels and raw outputs of all evaluation frames and epochs
     metrics.csv             one row an epoch: losses and ICC(3,1)
     best.pt                 the network of the epoch with the best mean ICC
-    provenance.json         parameters, data, versions; commit, time, machine
+    provenance.json         parameters, checksums, what each part of the run ran on;
+                            commit, machine, time
 
 A killed run resumes after its last finished epoch and ends with the same numbers.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,16 +28,29 @@ from accelerate.utils import broadcast_object_list, gather_object
 
 from aulib import UNKNOWN
 from aulib.inference import to_intensity
-from companion.base.files import lock, sha256
+from companion.base.files import InUse, lock, sha256
+from companion.base.provenance import machine_facts, versions
 from companion.crops.store import CropStore
 from companion.methods import build_objective
 from companion.methods.hog import fit_all
 from companion.methods.objective import Estimate, Objective
-from companion.training.checkpoint import begin, difference, finish, write_checkpoint
+from companion.training.checkpoint import (
+    begin,
+    difference,
+    finish,
+    sources_digest,
+    write_checkpoint,
+)
 from companion.training.device import execution_facts, open_accelerator, prepare
+from companion.training.duration import check_duration
 from companion.training.log import RunLog
 from companion.training.loop import Epoch, Settings, draw, run_epochs
-from companion.training.outputs import output_table, score
+from companion.training.outputs import (
+    is_best,
+    mean_in_words,
+    output_table,
+    score,
+)
 
 
 def train(
@@ -49,7 +63,7 @@ def train(
 
     Uses the GPU if there is one, and all processes that call it together. A finished
     run with the same settings on the same crops is read and not trained again; a run
-    with other settings is moved aside.
+    with other settings is put aside, and comes back when they are asked for again.
 
     Args:
         store: crops of the training and the evaluation frames.
@@ -64,8 +78,9 @@ def train(
 
     Raises:
         FloatingPointError: the loss is not finite.
+        InUse: another process trains this run.
         ValueError: there are no frames to train on or to evaluate; the checkpoints of
-            an earlier call can't be used; or another process trains this run.
+            an earlier call can't be used; or there is no GPU and it would take days.
         OSError: an epoch can't be written.
         torch.OutOfMemoryError: a step or the evaluation does not fit into memory.
     """
@@ -83,12 +98,14 @@ def train(
     store.rows("evaluation")  # raises, like `draw`, before anything is written
     # only the first process reads and writes the directory
     is_main, log = accelerator.is_main_process, RunLog(directory)
-    with lock(directory) if is_main else nullcontext():
+    with claim(accelerator, directory):
         found = begin(directory, parameters, log.write) if is_main else (None, None)
         finished, state = broadcast_object_list([*found])
         if finished is not None:
             return finished
         state = state or new_state(parameters)
+        left = settings.epochs - len(state["metrics"])
+        check_duration(accelerator, settings, store, left, frames_per_epoch)
         objective, optimizer = build(accelerator, settings, state)
         network = prepare(accelerator, objective.network, store.crop_size)
         arguments = (accelerator, network, objective, optimizer, store, settings)
@@ -97,7 +114,9 @@ def train(
             for _ in run_epochs(*arguments, first):
                 pass
         else:
-            note_execution(state, accelerator, settings, log)
+            here, machine = execution_facts(accelerator), machine_facts()
+            here["accumulation"] = settings.accumulation
+            note_execution(state, here, log)
             log.open(settings.epochs, frames_per_epoch, state["metrics"])
             with closing(log):
                 for epoch in run_epochs(*arguments, first, log.bar.update):
@@ -106,8 +125,28 @@ def train(
                     log.epoch(state["metrics"][-1], epoch)
                     if after_epoch:
                         after_epoch(pd.DataFrame(state["metrics"]))
-            metrics = finish(directory, state, output_table(store, state))
+            metrics = finish(directory, state, output_table(store, state), machine)
         return broadcast_object_list([metrics])[0]
+
+
+@contextmanager
+def claim(accelerator: Accelerator, directory: Path) -> Iterator[None]:
+    """Lock the run's directory for all processes that train it together.
+
+    Raises:
+        InUse: another run holds the lock; in every process.
+    """
+    with ExitStack() as held:
+        refused = None
+        if accelerator.is_main_process:
+            try:
+                held.enter_context(lock(directory))
+            except InUse as error:
+                refused = error
+        (refused,) = broadcast_object_list([refused])
+        if refused is not None:
+            raise refused
+        yield
 
 
 def run_parameters(settings: Settings, store: CropStore) -> dict:
@@ -163,16 +202,20 @@ def build(
     return objective, optimizer
 
 
-def note_execution(
-    state: dict, accelerator: Accelerator, settings: Settings, log: RunLog
-) -> None:
-    """Record in the state where the run continues; log it if that changed."""
-    here = execution_facts(accelerator) | {"accumulation": settings.accumulation}
+def note_execution(state: dict, here: dict, log: RunLog) -> None:
+    """Record in the state where and by what the run goes on; log what has changed.
+
+    Args:
+        state: its list `ran_on` has a dictionary for each part of the run.
+        here: as from `execution_facts`; the versions and the sources are added.
+        log: the run's.
+    """
+    here = here | versions() | {"sources": sources_digest()}
     if not state["ran_on"]:
         state["ran_on"] = [here]
     elif state["ran_on"][-1] != here:
         change = difference(here, state["ran_on"][-1])
-        log.write(f"{log.title}: resumes with {change}; the last digits may differ")
+        log.write(f"WARNING, {log.title}: resumes with {change}; numbers may differ")
         state["ran_on"] = [*state["ran_on"], here]
 
 
@@ -195,7 +238,7 @@ def record(
         **score(estimate, truth.numpy()),
     }
     earlier = [other["mean"] for other in state["metrics"]]
-    if not earlier or row["mean"] > max(earlier):
+    if is_best(row["mean"], earlier):
         weights = network.state_dict().items()
         state["best"] = {name: values.cpu().clone() for name, values in weights}
     state["metrics"].append(row)
@@ -224,6 +267,8 @@ def train_hog(store: CropStore, directory: str | Path, seed: int) -> pd.DataFram
         finished, _ = begin(directory, parameters, log.write)
         if finished is not None:
             return finished
+        state, machine = new_state(parameters), machine_facts()
+        note_execution(state, {"device": "cpu"}, log)
         began = time.perf_counter()
         values, regressors = fit_all(
             store, seed, lambda line: log.write(f"{log.title}, {line}")
@@ -239,8 +284,7 @@ def train_hog(store: CropStore, directory: str | Path, seed: int) -> pd.DataFram
             **score(estimate, truth),
         }
         seconds = round(time.perf_counter() - began, 2)
-        log.write(f"{log.title}: mean ICC {row['mean']:.3f} after {seconds:.0f} s")
-        state = new_state(parameters)
+        log.write(f"{log.title}: {mean_in_words(row)} after {seconds:.0f} s")
         state |= {"metrics": [row], "values": [answers], "seconds": [seconds]}
         state["best"] = regressors
-        return finish(directory, state, output_table(store, state))
+        return finish(directory, state, output_table(store, state), machine)

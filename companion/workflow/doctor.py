@@ -8,6 +8,7 @@ anything is installed. Each check imports the packages that it needs.
 """
 
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from companion.base.paths import ROOT
 
 OLDEST_PYTHON = (3, 11)
 INSTALLATION = 7 * 10**9  # bytes of .venv with torch and CUDA (measured: 6.4 GiB)
-BP4D_FRAMES = 75_586 + 71_261  # published, training and evaluation; not verified
+BP4D_FRAMES = {"train": 75_586, "evaluation": 71_261}  # published; not verified
 
 
 class Finding(NamedTuple):
@@ -71,6 +72,23 @@ def _first_three(names: list) -> str:
     return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
+def check_kernel() -> Finding:
+    """Look for the Jupyter kernel that runs the notebooks, and its Python."""
+    from jupyter_client import KernelManager
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    try:
+        program = KernelManager(kernel_name="python3").format_kernel_cmd()[0]
+    except NoSuchKernel:
+        found = "python3 is not installed"
+        return Finding("missing", found, "rm -rf .venv && make")
+    if shutil.which(program):
+        return Finding("ok", "python3")
+    found = f"python3 starts {program}, which is not there"
+    remove = f"{sys.executable} -m jupyter kernelspec remove python3"
+    return Finding("missing", found, remove)
+
+
 def check_data(profile: dict, root: Path) -> Finding:
     """Look for a profile's data set."""
     from companion.bp4d.layout import find_layout
@@ -89,39 +107,96 @@ def check_data(profile: dict, root: Path) -> Finding:
     return Finding("ok", f"{place}: {folders}")
 
 
-def check_gpu(profile: dict) -> Finding:
-    """Look for a GPU; the stand-in runs without one."""
+def check_gpu(profile: dict, make: str) -> Finding:
+    """Look for a GPU; without one, see how long the command `make` would train."""
     import torch
+
+    from companion.training import duration
 
     if torch.cuda.is_available():
         name, memory = torch.cuda.get_device_name(), torch.cuda.mem_get_info()[1]
         return Finding("ok", f"{name}, {memory / 2**30:.0f} GiB")
-    if profile["standin"]:
-        return Finding("ok", "none; the stand-in needs none")
-    return Finding("note", "none; training VGG16 at full width needs one")
+    frames, threads = frame_counts(profile), profile["threads"]
+    hours = duration.hours_on_processor(
+        profile["epochs"],
+        frames["train"],
+        frames["evaluation"],
+        profile["crop_size"],
+        profile["network_width"],
+        threads,
+    )
+    if hours <= duration.PATIENCE:
+        return Finding("ok", "none; this profile needs none")
+    runs = len(profile["models"]) * len(profile["seeds"])
+    each = f"{duration.in_words(hours)} each on {threads} processor threads"
+    found = f"none; {runs} trainings, {each}"
+    if duration.allowed():
+        return Finding("note", f"{found}, which {duration.ALLOW} allows")
+    command = f"use a machine with a GPU, or train here: {duration.ALLOW}=1 {make}"
+    return Finding("missing", found, command)
 
 
 def check_weights(profile: dict, root: Path) -> Finding:
-    """Look for the files of weights from which the profile's models start."""
-    import torch
-    from torchvision.models import VGG16_Weights
+    """Read the files of weights from which the profile's models start."""
+    from aulib.model import imagenet_file, read_weights
 
     models = profile["models"].values()
     wanted = sorted({settings["weights"] for settings in models} - {None})
     for weights in wanted:
-        path, note = root / weights, ""
-        if weights == "imagenet":
-            file = Path(VGG16_Weights.IMAGENET1K_V1.url).name
-            path = Path(torch.hub.get_dir()) / "checkpoints" / file
-            note = f"{path}: downloaded on first use (528 MB)"
-        elif weights.startswith("runs/"):
-            note = f"{weights}: `make` will train the weights"
-        if not path.is_file() and note:
-            return Finding("note", note)
-        if not path.is_file():
-            command = f"git checkout -- {weights}"
-            return Finding("missing", f"{weights}: no such file", command)
+        imagenet, made = weights == "imagenet", weights.startswith("runs/")
+        path = imagenet_file() if imagenet else root / weights
+        again = f"git checkout -- {weights}" if weights.startswith("data/") else ""
+        if path.exists():
+            try:
+                read_weights(weights if imagenet else path)
+            except ValueError as error:
+                if imagenet or made:
+                    again = f"rm -r {shlex.quote(str(path))}"
+                return Finding("missing", str(error), again)
+        elif imagenet:
+            return Finding("note", f"{path}: downloaded on first use (528 MB)")
+        elif made:
+            return Finding("note", f"{weights}: `make` will train the weights")
+        else:
+            found = f"{weights}: no such file; put it there or correct the profile"
+            return Finding("missing", found, again)
     return Finding("ok", ", ".join(wanted) or "none needed")
+
+
+def check_grids(root: Path) -> Finding:
+    """Check the files of `notebooks/grids`."""
+    from companion.base.grids import load_grid
+
+    names, wrong = sorted(p.stem for p in root.glob("notebooks/grids/*.yaml")), []
+    for name in names:
+        try:
+            load_grid(name)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        return Finding("note", "; ".join(wrong))
+    return Finding("ok", ", ".join(names))
+
+
+def check_locks(root: Path) -> Finding:
+    """See whether the file system of `runs` keeps two processes apart."""
+    from companion.base.files import can_lock
+
+    runs = root / "runs"
+    if reason := can_lock(runs if runs.is_dir() else root):
+        found = f"none on this file system ({reason}); do not start the same work twice"
+        return Finding("note", found)
+    return Finding("ok", "the same work can't be started twice at a time")
+
+
+def frame_counts(profile: dict) -> dict:
+    """How many frames a profile's data have, by split; BP4D's as published."""
+    if not profile["standin"]:
+        return BP4D_FRAMES
+    each = profile["standin"]["frames_per_task"]
+    if isinstance(each, int):
+        each = {"train": each, "evaluation": each}
+    return {"train": 8 * 21 * each["train"], "evaluation": 8 * 20 * each["evaluation"]}
 
 
 def run_size(profile: dict) -> int:
@@ -131,18 +206,32 @@ def run_size(profile: dict) -> int:
     high as wide); the best network of each run; and three checkpoints (the third is
     being written) of each of two runs at a time: network, momentum and best network.
     """
-    standin, frames, pictures = profile["standin"], BP4D_FRAMES, 0
+    standin, pictures = profile["standin"], 0
+    frames = sum(frame_counts(profile).values())
     if standin:
-        per_task = standin["frames_per_task"]
-        if isinstance(per_task, int):
-            per_task = {"train": per_task, "evaluation": per_task}
-        frames = 8 * (21 * per_task["train"] + 20 * per_task["evaluation"])
         pictures = frames * standin["height"] * standin["width"] // 2
     crops = frames * profile["crop_size"] ** 2 * 1.3 * 3
-    width = profile["network_width"]
-    parameters = 14.7e6 * width**2 + 102.8e6 * width + 16.8e6
     runs = len(profile["models"]) * len(profile["seeds"])
-    return int(pictures + crops + 4 * parameters * (runs + 3 * 3 * 2))
+    return int(pictures + crops + network_size(profile) * (runs + 3 * 3 * 2))
+
+
+def network_size(profile: dict) -> int:
+    """About how many bytes the weights of a profile's network take."""
+    width = profile["network_width"]
+    return int(4 * (14.7e6 * width**2 + 102.8e6 * width + 16.8e6))
+
+
+def training_memory(profile: dict) -> int:
+    """About how many MiB of main memory a training takes at most.
+
+    The sum of Python with its libraries (2.5 GiB); eight times the network: weights,
+    gradients, momentum, best network, and the four of them that a resumed run reads;
+    and the maps of VGG16, on a processor, of a training batch (110 MB an image of 224
+    pixels) or of 256 evaluation frames (26 MB an image), whichever is more.
+    """
+    images = max(110e6 * profile["batch_size"] / profile["accumulation"], 26e6 * 256)
+    maps = images * profile["network_width"] * (profile["crop_size"] / 224) ** 2
+    return 2560 + round((8 * network_size(profile) + maps) / 2**20)
 
 
 def check_disk(needed: int, free: int) -> Finding:
@@ -157,16 +246,18 @@ def check_run(run: Path, make: str) -> Finding:
     """See how far the command `make` got in `run`, the directory runs/<profile>."""
     steps = ["01_data_cleaning", "02_pca_dropout", "04_table_2", "05_figures"]
     done = [name for name in steps if (run / "notebooks" / f"{name}.ipynb").is_file()]
-    trained = len(list(run.glob("training/*/outputs.parquet")))
+    runs = [path.parent.name for path in run.glob("training/*/outputs.parquet")]
+    # a run that was put aside has ".before-1" or the like behind its seed
+    trained = sum(re.search(r"_\d+$", name) is not None for name in runs)
     found = f"done: {', '.join(done) or 'no notebook'}, {trained} trainings"
     return Finding("ok", found) if done == steps else Finding("note", found, make)
 
 
 def guarded(check: Callable, *arguments: object) -> Finding:
-    """The result of a check, or "missing" if an import or a file access fails."""
+    """The result of a check, or "missing" if an import, a file or a device fails."""
     try:
         return check(*arguments)
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         command = "rm -rf .venv && make" if isinstance(error, ImportError) else ""
         return Finding("missing", str(error).split("\n")[0], command)
 
@@ -190,14 +281,18 @@ def examine(name: str) -> dict:
     from companion.base.profiles import load_profile
 
     profile, run = load_profile(name), ROOT / "runs" / name
+    make = "make" if name == "standin" else f"make PROFILE={name}"
     made = sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
     return {
         **findings,
+        "kernel": guarded(check_kernel),
         "data": guarded(check_data, profile, ROOT),
-        "GPU": guarded(check_gpu, profile),
+        "GPU": guarded(check_gpu, profile, make),
         "weights": guarded(check_weights, profile, ROOT),
+        "grids": guarded(check_grids, ROOT),
         "disk": check_disk(max(run_size(profile) - made, 0), free),
-        "run": check_run(run, "make" if name == "standin" else f"make PROFILE={name}"),
+        "locks": guarded(check_locks, ROOT),
+        "run": check_run(run, make),
     }
 
 

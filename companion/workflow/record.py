@@ -14,6 +14,7 @@
 """
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,10 +100,15 @@ def copy_all(copies: dict[Path, Path]) -> None:
 
 
 def record_notebooks() -> None:
-    """Execute the notebooks with their own parameters; keep them and their figures."""
+    """Execute the notebooks with their own parameters; keep them and their figures.
+
+    A notebook that git does not track is the user's own and left alone.
+    """
     made = run_directory("standin")
+    listing = ["git", "-C", str(ROOT), "ls-files", "-z", "notebooks/*.ipynb"]
+    names = subprocess.check_output(listing, text=True).split("\0")
     executed = {}
-    for notebook in sorted((ROOT / "notebooks").glob("0*.ipynb")):
+    for notebook in [ROOT / name for name in sorted(names) if name]:
         target = made / "notebooks" / "as_committed" / notebook.name
         print(notebook.name, flush=True)
         try:

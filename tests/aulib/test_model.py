@@ -1,5 +1,11 @@
 """The two VGG16s against torchvision's, and the weights that they start from."""
 
+import hashlib
+import io
+import os
+import subprocess
+from contextlib import closing
+from email.message import Message
 from pathlib import Path
 from urllib.error import URLError
 
@@ -204,9 +210,14 @@ def checkpoints(monkeypatch, tmp_path) -> Path:
     return directory
 
 
-def test_imagenet_when_asked_for(shapes, checkpoints, no_network):
+def test_imagenet_when_asked_for(shapes, checkpoints, no_network, monkeypatch):
     """All but the last layer, which starts from N(0, .01)."""
-    torch.save(marked(shapes), checkpoints / IMAGENET_FILE)
+    torch.save(marked(shapes), checkpoints / "downloaded")
+    digest = hashlib.sha256((checkpoints / "downloaded").read_bytes()).hexdigest()
+    name, weights = f"vgg16-{digest[:8]}.pth", VGG16_Weights.IMAGENET1K_V1
+    (checkpoints / "downloaded").rename(checkpoints / name)
+    url = weights.url.replace(IMAGENET_FILE, name)
+    monkeypatch.setattr(weights.value, "url", url)
     state = build_model("proposed", weights="imagenet").state_dict()
     for n, name in enumerate(shapes):
         if not name.startswith("classifier.6."):
@@ -235,6 +246,51 @@ def test_a_missing_download_says_what_to_do(checkpoints, no_network):
     assert VGG16_Weights.IMAGENET1K_V1.url in message
     assert "Name or service not known" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>404</html>", "cut", "other"])
+def test_a_damaged_download_says_how_to_remove_it(
+    content, shapes, checkpoints, no_network
+):
+    """`other` is a sound file of weights, but not the one of this name."""
+    path = checkpoints / IMAGENET_FILE
+    if content is None:
+        path.mkdir()
+        (path / "file").touch()
+    else:
+        torch.save(marked(shapes), path)
+        whole = path.read_bytes()
+        parts = {"cut": whole[: len(whole) // 2], "other": whole}
+        path.write_bytes(parts.get(content, content))
+    with pytest.raises(ValueError) as error:
+        shape_of("proposed", weights="imagenet")
+    message = str(error.value)
+    assert message.startswith(f"{path}: damaged") and "\n" not in message
+    assert "does not begin with 397923af" in message
+    subprocess.run(message.partition("again: ")[2], shell=True, check=True)
+    with pytest.raises(RuntimeError, match="could not be fetched"):  # it is asked for
+        shape_of("proposed", weights="imagenet")
+
+
+def test_a_download_with_a_wrong_hash_is_told(checkpoints, monkeypatch):
+    def opened(*args, **kwargs):
+        return closing(Download(b"<html>log in to the hotel's network</html>"))
+
+    class Download(io.BytesIO):
+        def info(self):
+            return Message()
+
+    monkeypatch.setattr("torch.hub.urlopen", opened)
+    with pytest.raises(RuntimeError, match="could not be fetched .*invalid hash"):
+        shape_of("proposed", weights="imagenet")
+    assert not list(checkpoints.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_an_unreadable_download_says_what_to_do(checkpoints, no_network):
+    (checkpoints / IMAGENET_FILE).touch(mode=0)
+    with pytest.raises(RuntimeError, match="Permission denied.*TORCH_HOME"):
+        shape_of("proposed", weights="imagenet")
 
 
 # -- weights from a file

@@ -9,6 +9,7 @@ import sys
 
 import pandas as pd
 import pytest
+from checkout import copy_checkout, run, write_profile
 
 from companion.analysis.runs import read_grid
 from companion.base.paths import ROOT, run_directory
@@ -106,49 +107,83 @@ def test_only_the_rules_that_depend_on_a_change_run_again(graph):
 
 def test_a_finished_training_is_read_when_its_notebook_runs_again(graph):
     """Snakemake removes the outputs of a rule that runs again; the run is none."""
-    run = RUN / "training" / "proposed_42"
+    directory = RUN / "training" / "proposed_42"
     notebook = RUN / "notebooks" / "03_training_proposed_42.ipynb"
-    kept, log = notebook.read_bytes(), (run / "log.txt").read_text()
-    outputs = (run / "outputs.parquet").read_bytes()
+    kept, log = notebook.read_bytes(), (directory / "log.txt").read_text()
+    outputs = (directory / "outputs.parquet").read_bytes()
     notebook.unlink()
     snakemake(str(notebook.relative_to(ROOT)))
-    assert (run / "log.txt").read_text() == log  # nothing was trained
-    assert (run / "outputs.parquet").read_bytes() == outputs
+    assert (directory / "log.txt").read_text() == log  # nothing was trained
+    assert (directory / "outputs.parquet").read_bytes() == outputs
     assert notebook.read_bytes() == kept
+
+
+@pytest.mark.parametrize("removed", ["training/proposed_42", "crops"])
+def test_what_is_removed_by_hand_is_made_again(graph, removed):
+    """Messages say "remove it": then the graph must have something to do."""
+    directory, aside = RUN / removed, RUN.with_name("tiny_removed")
+    os.rename(directory, aside)
+    try:
+        rules = planned()
+    finally:
+        os.rename(aside, directory)
+    assert ("training" in rules) and ("cleaning" in rules) == (removed == "crops")
+    assert "Nothing to be done" in snakemake("-n")
+
+
+@pytest.mark.parametrize(
+    "key, value", [("momentum", 0.8), ("weight_decay", 0.1), ("network_width", 0.25)]
+)
+def test_a_changed_setting_trains_anew(graph, tmp_path, key, value):
+    """The profile's own runs and a grid's."""
+    checkout = copy_checkout(tmp_path / "copy")
+    (checkout / "runs").symlink_to(ROOT / "runs")
+    (checkout / ".snakemake").symlink_to(ROOT / ".snakemake")
+    write_profile(checkout, "tiny", {key: value})
+    command = ["snakemake", "-n", "--quiet", "host", "--cores", "2", "--nolock"]
+    answer = run(checkout, *command, "--config", "profile=tiny")
+    assert re.search(r"^training +2$", answer.stdout, re.M), answer.stdout
+    grid = ["--config", "profile=tiny", "grid=tiny", "--", "grid"]
+    assert re.search(r"^grid_run +3$", run(checkout, *command, *grid).stdout, re.M)
+
+
+def test_a_grid_of_other_profiles_is_refused_in_one_line(graph):
+    command = ["snakemake", "-n", "--cores", "2", "--nolock", "--config"]
+    answer = run(ROOT, *command, "profile=tiny", "grid=ablation", "--", "grid")
+    assert answer.returncode != 0
+    assert "ablation.yaml: profiles: standin, not tiny; add tiny" in answer.stderr
 
 
 def test_a_training_that_fails_keeps_the_earlier_files(graph):
     """A job that fails must not leave old outputs beside new ones, nor remove any."""
-    run = RUN / "training" / "proposed_42"
-    kept = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    directory = RUN / "training" / "proposed_42"
+    kept = {path: path.read_bytes() for path in directory.iterdir() if path.is_file()}
     notebook = RUN / "notebooks" / "03_training_proposed_42.ipynb"
     before = notebook.read_bytes()
     notebook.unlink()
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock"]
-    blocked = {**os.environ, "TQDM_DISABLE": "1", "MPLBACKEND": "nonsense"}
-    answer = subprocess.run(
-        [*command, "--config", "profile=tiny", "--", str(notebook.relative_to(ROOT))],
-        cwd=ROOT,
-        capture_output=True,
-        env=blocked,
-    )
+    command = ["snakemake", "--cores", "1", "--nolock", "--config", "profile=tiny"]
+    target = str(notebook.relative_to(ROOT))
+    answer = run(ROOT, *command, "--", target, MPLBACKEND="nonsense")
     assert answer.returncode != 0 and not notebook.exists()
-    assert {path: path.read_bytes() for path in kept} == kept
-    notebook.write_bytes(before)
+    mark = directory / "notebook_03"
+    assert {p: p.read_bytes() for p in kept if p != mark} | {mark: b""} == kept
+    snakemake(target)
+    assert notebook.read_bytes() == before
     assert "Nothing to be done" in snakemake("-n")
 
 
 def test_a_grid_resumes_where_it_was_stopped_and_names_the_run_that_failed(graph):
     """One of three runs fails, the second time too; then it is repaired."""
-    blocked = RUN / "training" / "x2-joint_47"
-    blocked.write_text("a file where a directory should be")
+    blocked = RUN / "training" / "x2-joint_47" / "provenance.json"
+    blocked.parent.mkdir()
+    blocked.write_text("{")
     command = ["--keep-going", "--config", "profile=tiny", "grid=tiny"]
     answer = grid_call(*command)
     assert answer.returncode != 0
-    done = {path.name for path in RUN.glob("grid/*_47.done")}
-    assert {"hog_47.done", "x1-joint_47.done"} <= done
-    assert "x2-joint_47.done" not in done
+    done = {path.parent.name for path in RUN.glob("training/*_47/grid")}
+    assert done == {"hog_47", "x1-joint_47"}
     assert answer.stderr.count("Error in rule grid_run") == 2  # it was tried twice
+    assert "provenance.json: damaged" in answer.stderr and "remove it" in answer.stderr
     assert list(read_grid("tiny", "runs", "tiny")[1]) == [("x2-joint", 47)]
 
     blocked.unlink()
@@ -175,6 +210,53 @@ def grid_call(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+# -- a tree that is no stand-in
+
+
+@pytest.fixture(scope="module")
+def real(graph, tmp_path_factory):
+    """The whole graph with `standin: null`, as with BP4D; seeds of no grid."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("real") / "check out")
+    shutil.copytree(RUN / "BP4D", checkout / "my data")
+    for name in ("standin.json", "README.txt"):
+        (checkout / "my data" / name).unlink()
+    changes = {"title": "a tree", "data_root": "my data", "standin": None}
+    weights = checkout.parent / "their weights.pt"
+    shutil.copy(ROOT / "data" / "pretrained" / "standin_vgg16.pt", weights)
+    models = {"proposed": {"weights": None}, "baseline": {"weights": str(weights)}}
+    changes |= {"seeds": [7], "epochs": 2, "models": models}
+    write_profile(checkout, "real", changes)
+    command = ["snakemake", "--cores", "2", "--nolock", "--config", "profile=real"]
+    answer = run(checkout, *command)
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    return checkout / "runs" / "real"
+
+
+def test_every_notebook_ends_on_a_tree_that_is_no_stand_in(real):
+    names = sorted(path.name for path in (real / "notebooks").glob("*.ipynb"))
+    assert names == [
+        "01_data_cleaning.ipynb",
+        "02_pca_dropout.ipynb",
+        "03_training_baseline_7.ipynb",
+        "03_training_proposed_7.ipynb",
+        "04_table_2.ipynb",
+        "05_figures.ipynb",
+    ]
+    rows = pd.read_csv(real / "table_2" / "table_2_all.csv")
+    assert {"baseline", "proposed"} <= set(rows["model"])
+
+
+def test_verdicts_are_of_the_data_where_they_are_no_stand_in(real):
+    claims = pd.read_csv(real / "table_2" / "claims.csv").set_index("claim")
+    counted = claims.loc["without unknown annotations 41,328 are left"]
+    assert counted["verdict"] == "does not hold"
+    frames = pd.read_parquet(real / "clean" / "frames.parquet")
+    train = frames.loc[frames["split"] == "train", list(AU_NAMES)]
+    assert f"{(train != 9).all(axis=1).sum():,} frames here" in counted["because"]
+    figures = (real / "notebooks" / "05_figures.ipynb").read_text()
+    assert "cannot be decided here" not in figures.split("What is said about")[1]
+
+
 def test_all_rules_are_planned_for_the_profile_at_the_papers_scale():
     planned = snakemake("-n", "--quiet", "host", profile="standin_gpu")
     for rule, count in [("data", 1), ("pretrain", 1), ("training", 6), ("figures", 1)]:
@@ -184,4 +266,4 @@ def test_all_rules_are_planned_for_the_profile_at_the_papers_scale():
 def test_provenance_stands_beside_each_run(graph):
     record = json.loads((RUN / "training/proposed_42/provenance.json").read_text())
     assert record["parameters"]["sampler"] == "multinomial"
-    assert record["versions"]["torch"]
+    assert record["ran_on"][-1]["torch"]

@@ -72,10 +72,11 @@ def test_reads_the_code_and_runs_the_doctor(minor):
 @pytest.mark.stress
 @pytest.mark.parametrize("minor", [12, 13])
 def test_labels_reader_and_metric_give_the_same(minor, tmp_path):
-    """With packages of its own, installed for it: NumPy, pandas, Pillow, tqdm."""
+    """With packages of its own, installed for it."""
     subprocess.run([find(minor), "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    packages = ["numpy", "pandas", "pillow", "tqdm"]
+    packages = ["numpy", "pandas", "pillow", "simplejpeg"]
+    packages += ["filelock", "joblib", "tqdm"]
     install = [python, "-m", "pip", "install", "--quiet", "--constraint"]
     subprocess.run([*install, ROOT / "constraints.txt", *packages], check=True)
     tree = tmp_path / "tree"

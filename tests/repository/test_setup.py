@@ -285,6 +285,17 @@ def test_an_installation_that_failed_is_tried_again(checkout):
     assert any("pip install" in line for line in log)
 
 
+def test_an_environment_that_make_did_not_make_is_left_alone(checkout):
+    directory, run = checkout
+    theirs = directory / ".venv" / "bin" / "tool"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    answer, log = run("all")
+    assert answer.returncode != 0 and not log
+    assert "make: .venv was made by something else: move it away" in answer.stderr
+    assert theirs.read_text() == "theirs"
+
+
 @pytest.mark.parametrize("python", ["/nowhere/python3", "/bin/false"])
 def test_a_python_that_will_not_do_is_one_clear_line(checkout, python):
     answer, log = checkout[1]("all", PYTHON=python)
@@ -425,6 +436,12 @@ def test_clean_removes_nothing_but_a_profiles_runs(checkout, profile):
     answer, _ = run("clean", f"PROFILE={profile}")
     assert answer.returncode == 2 and "is no name of a file in" in answer.stderr
     assert all((directory / name).exists() for name in kept)
+
+
+def test_make_on_windows_is_one_line(checkout):
+    answer, log = checkout[1]("all", OS="Windows_NT")
+    assert answer.returncode == 2 and not log
+    assert "Windows is not supported; run make in WSL" in answer.stderr
 
 
 def test_ci_runs_make_test_from_anywhere(tmp_path):

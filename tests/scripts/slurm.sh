@@ -100,7 +100,7 @@ $PYTHON -m snakemake --cores 2 --nolock --quiet host reason --config profile=tin
 
 runs=$($PYTHON -c 'from companion.base.grids import load_grid, runs_of
 for _, model, seed in runs_of(load_grid("slurm")): print(f"{model}_{seed}")')
-for run in $runs; do rm -rf "runs/tiny/training/$run" "runs/tiny/grid/$run.done"; done
+for run in $runs; do rm -rf "runs/tiny/training/$run"; done
 
 grid() { # asks for the state of the jobs after five seconds instead of forty
     $PYTHON -m snakemake --executor slurm --jobs 2 --slurm-status-command squeue \
@@ -119,7 +119,7 @@ grid | tee "$work/second.log"
 grep -q "Nothing to be done" "$work/second.log"
 
 echo "--- without one of the runs: $run"
-rm -r "runs/tiny/training/$run" "runs/tiny/grid/$run.done"
+rm -r "runs/tiny/training/$run"
 grid | tee "$work/third.log"
 grep -qE "^grid_run +1$" "$work/third.log"
 ls "runs/tiny/training/$run/provenance.json"

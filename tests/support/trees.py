@@ -2,15 +2,28 @@
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from aulib import AUS
 
 
-def jpeg(size: tuple[int, int] = (8, 8)) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", size, (120, 90, 60)).save(buffer, "JPEG")
-    return buffer.getvalue()
+def jpeg(
+    size: tuple[int, int] = (8, 8), orientation: int = 1, hole: bool = False
+) -> bytes:
+    """A picture of one colour; or of noise, with zeros in the middle of its data."""
+    buffer, exif = io.BytesIO(), Image.Exif()
+    if orientation != 1:
+        exif[0x0112] = orientation
+    picture = Image.new("RGB", size, (120, 90, 60))
+    if hole:
+        noise = np.random.default_rng(0).integers(0, 256, size[::-1], dtype=np.uint8)
+        picture = Image.fromarray(noise)
+    picture.save(buffer, "JPEG", exif=exif)
+    data = buffer.getvalue()
+    if hole:
+        data = data[: len(data) // 2] + bytes(len(data) // 4) + data[-len(data) // 4 :]
+    return data
 
 
 JPEG = jpeg()

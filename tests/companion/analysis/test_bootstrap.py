@@ -14,6 +14,7 @@ from companion.analysis.bootstrap import (
     selection_optimism,
     subject_sums,
 )
+from companion.training.outputs import mean_score
 
 
 def made_up(seed, people=6, frames=40, aus=3):
@@ -60,6 +61,42 @@ def test_constant_judges_and_too_few_frames():
     np.testing.assert_array_equal(scores, [0, 0, np.nan])
     with pytest.raises(ValueError, match="2 subjects do not match"):
         subject_sums(truth, estimate, ["a", "b"])
+
+
+def test_an_au_that_few_people_have_is_scored_where_they_are_drawn():
+    """AU 1 is known for one of six people, AU 2 for nobody."""
+    truth, estimate, subjects = made_up(1)
+    truth[subjects != "F000", 1], truth[:, 2] = 9, 9
+    drawn = resamples(6, 300, 3)
+    scores = resampled_icc(subject_sums(truth, estimate, subjects), drawn)
+    there = drawn[:, 0] > 0
+    np.testing.assert_array_equal(
+        np.isnan(scores), np.c_[there & False, ~there, there | True]
+    )
+    low, high = percentile_interval(scores)
+    np.testing.assert_array_equal(
+        [low[0], high[0]], np.percentile(scores[:, 0], [2.5, 97.5])
+    )
+    np.testing.assert_array_equal(
+        [low[1], high[1]], np.percentile(scores[there, 1], [2.5, 97.5])
+    )
+    assert np.isnan([low[2], high[2]]).all()
+    # the mean is of the same AUs in all resamples that have one
+    means = mean_score(scores)
+    np.testing.assert_allclose(means[there], scores[there, :2].mean(axis=1))
+    assert np.isnan(means[~there]).all()
+
+
+def test_optimism_is_of_the_aus_with_a_score_in_both_halves():
+    runs = [made_up(seed) for seed in range(4)]
+    sums = np.stack([subject_sums(runs[0][0], made[1], runs[0][2]) for made in runs])
+    two = sums[:, :, :2]
+    sums[:, 1:, 2] = 0  # known for one person
+    np.testing.assert_array_equal(
+        selection_optimism(sums, 20, 0), selection_optimism(two, 20, 0)
+    )
+    sums[:] = 0
+    assert np.isnan(selection_optimism(sums, 20, 0)).all()
 
 
 def test_resamples_depend_on_the_seed_and_draw_people_equally_often():

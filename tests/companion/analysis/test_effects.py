@@ -51,6 +51,30 @@ def test_effects_that_add_up_are_found_exactly():
     assert list(start.dropna().drop("seeds ±").index) == others
 
 
+@pytest.mark.parametrize("lost", [[3], range(5)])
+def test_an_au_without_a_score_has_no_effect(lost):
+    """The others keep theirs, and the mean is over them; not even a warning."""
+    whole = additive(0.1)
+    part = {name: scores.copy() for name, scores in whole.items()}
+    for scores in part.values():
+        scores[:, list(lost)] = np.nan
+    tables = [main_effects(LEVELS, CHANGES, s, (0.01, 4)) for s in (whole, part)]
+    names = [name for au, name in enumerate(AU_NAMES) if au in lost]
+    known = [name for name in AU_NAMES if name not in names]
+    for _, table in tables[1].set_index("AU").groupby("effect"):
+        full = tables[0].set_index("AU").query("effect == @table.effect.iloc[0]")
+        for column in ("size", "low", "high"):
+            assert table.loc[names, column].isna().all()
+            np.testing.assert_array_equal(
+                table.loc[known, column], full.loc[known, column]
+            )
+        mean = full.loc[known, "size"].mean() if known else np.nan
+        assert table.loc["mean", "size"] == pytest.approx(mean, nan_ok=True)
+    inner = simple_effects(LEVELS, CHANGES, part, (0.01, 4)).drop(columns="seeds ±")
+    start = inner.loc["start: b, not a", "target: x1"]
+    assert np.isnan(start) if not known else start == pytest.approx(0.2, abs=0.2)
+
+
 def test_main_effects_against_least_squares():
     """In a balanced design main effects are coefficients of a linear model."""
     scored = additive(noise=0.1)

@@ -33,6 +33,12 @@ models:
     scale: 1.0
     sampler: shuffle
     weights: null
+  proposed:
+    method: proposed
+    learning_rate: 0.001
+    scale: 2.0
+    sampler: multinomial
+    weights: null
 """
 GRID = """\
 profiles: [small]
@@ -49,7 +55,7 @@ changes:
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A checkout with one profile (one model, two seeds) and one grid, and no runs."""
+    """A checkout with one profile (two models, two seeds), one grid and no runs."""
     for module in (paths, profiles, grids, runs):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     for kind, settings in (("profiles", PROFILE), ("grids", GRID)):
@@ -62,9 +68,10 @@ def checkout(tmp_path, monkeypatch):
 def write_runs(directory) -> dict[int, pd.DataFrame]:
     written = {seed: simulated_outputs(seed, 1.0) for seed in (1, 2)}
     for seed, outputs in written.items():
-        path = directory / f"baseline_{seed}" / "outputs.parquet"
-        path.parent.mkdir(parents=True)
-        outputs.to_parquet(path)
+        for model in ("baseline", "proposed"):
+            path = directory / f"{model}_{seed}" / "outputs.parquet"
+            path.parent.mkdir(parents=True)
+            outputs.to_parquet(path)
     return written
 
 
@@ -78,7 +85,8 @@ def write_runs(directory) -> dict[int, pd.DataFrame]:
 def test_a_profiles_runs_are_read(checkout, source, place):
     written = write_runs(checkout / place)
     read = runs.read_runs("small", source)
-    assert list(read) == [("baseline", 1), ("baseline", 2)]
+    models = ("baseline", "proposed")
+    assert list(read) == [(model, seed) for model in models for seed in (1, 2)]
     for (_, seed), outputs in read.items():
         pd.testing.assert_frame_equal(outputs, written[seed], check_dtype=False)
 

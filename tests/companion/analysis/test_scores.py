@@ -77,6 +77,56 @@ def test_best_is_the_first_of_equals():
     assert scores.best_run(runs) == 8
 
 
+def without(outputs: pd.DataFrame, *aus: str) -> pd.DataFrame:
+    """The outputs with no label of these AUs but one."""
+    outputs = outputs.copy()
+    for au in aus:
+        outputs.loc[outputs["frame"] > 0, au] = UNKNOWN
+    return outputs
+
+
+@pytest.mark.parametrize("au", AU_NAMES)
+def test_an_au_without_known_frames_has_no_score_and_the_others_have(au):
+    outputs = simulated_outputs(5, 1.0)
+    whole, table = (
+        scores.epoch_scores(o, 1.0) for o in (outputs, without(outputs, au))
+    )
+    others = [name for name in AU_NAMES if name != au]
+    assert table[au].isna().all()
+    pd.testing.assert_frame_equal(table[others], whole[others])
+    np.testing.assert_allclose(table["mean"], whole[others].mean(axis=1))
+    assert scores.best_epoch(table) == table["mean"].idxmax()
+    score = scores.aggregates({1: table, 2: table})["score"]
+    assert score[au].isna().all()
+    np.testing.assert_allclose(score["mean"], score[others].mean(axis=1))
+
+
+def test_where_no_au_has_a_score_the_last_epoch_is_the_best():
+    table = scores.epoch_scores(without(simulated_outputs(5, 1.0), *AU_NAMES), 1.0)
+    assert table.isna().all(axis=None)
+    assert scores.best_epoch(table) == 3
+    assert scores.best_run({7: table, 8: table}) == 7
+    tables = scores.aggregates({7: table, 8: table})
+    assert list(tables["score"].index) == AGGREGATES
+    assert all(part.isna().all(axis=None) for part in tables.values())
+
+
+@pytest.mark.parametrize("aus", [["AU14"], AU_NAMES])
+def test_other_measures_of_an_au_without_known_frames(aus):
+    outputs = simulated_outputs(3, 1.0).query("epoch == 3")
+    levels = scores.estimated_levels(outputs, 1.0)
+    values = outputs[list(OUTPUT_NAMES)].to_numpy().astype(float)
+    whole, part = (
+        scores.agreement_scores(o[list(AU_NAMES)].to_numpy(), levels, values)
+        for o in (outputs, without(outputs, *aus))
+    )
+    lost = np.isin(AU_NAMES, aus)
+    assert list(whole) == list(part)
+    for name in whole:
+        assert np.isnan(part[name][lost]).all()
+        np.testing.assert_array_equal(part[name][~lost], whole[name][~lost])
+
+
 # -- aggregates
 
 

@@ -47,6 +47,23 @@ def test_a_variance_needs_two_rows():
         spectrum(np.ones((1, 3)))
 
 
+@pytest.mark.parametrize("n", [2, 3, 50, 100])
+def test_few_frames_have_few_components(n):
+    """Fewer than the share asks for of the columns, and none to spare."""
+    rows = np.random.default_rng(0).normal(size=(n, 4096)).astype(np.float32)
+    variances = spectrum(rows)
+    assert variances.shape == (4096,) and not variances[n:].any()
+    assert 1 <= components_for(variances, 0.95) <= n - 1
+    assert components_for(variances, 1.0) <= n
+    assert 1 <= effective_rank(variances) <= n - 1 + 1e-9
+
+
+def test_equal_frames_have_no_components():
+    variances = spectrum(np.ones((5, 3)))
+    assert components_for(variances, 0.95) == 0
+    assert effective_rank(variances) == 0
+
+
 @pytest.mark.parametrize(
     "share, components", [(0.5, 1), (0.51, 2), (0.8, 2), (0.95, 3), (1.0, 4)]
 )

@@ -1,11 +1,24 @@
 """Atomic files, locks, work over processes."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from companion.base.files import atomic_write, lock, map_in_processes, sha256
+from companion.base.files import (
+    InUse,
+    atomic_write,
+    can_lock,
+    lock,
+    map_in_processes,
+    sha256,
+)
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path):
@@ -38,21 +51,69 @@ def test_a_failing_disk_is_named(tmp_path):
         raise RuntimeError("another")
 
 
-def test_one_process_at_a_time_holds_a_lock(tmp_path):
+@contextmanager
+def another_process(path: Path, wait: bool = False) -> Iterator[subprocess.Popen]:
+    """A process that locks `path`, prints "held" and waits for a line."""
     held = "import sys; from pathlib import Path\n"
     held += "from companion.base.files import lock\n"
-    held += "with lock(Path(sys.argv[1])):\n print('held', flush=True); input()"
-    command = [sys.executable, "-c", held, str(tmp_path / "run")]
-    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with subprocess.Popen(command, **pipes) as other:
+    held += f"with lock(Path(sys.argv[1]), wait={wait}):\n"
+    held += " print('held', flush=True); input()"
+    command = [sys.executable, "-c", held, str(path)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        yield process
+        process.kill()
+
+
+def test_one_process_at_a_time_holds_a_lock(tmp_path):
+    with another_process(tmp_path / "run") as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match="run: another process trains this run"):
+        with pytest.raises(InUse, match="run: another process works on this; wait"):
             with lock(tmp_path / "run"):
                 pass
         other.kill()  # the lock goes with it
         other.wait()
         with lock(tmp_path / "run"):
             pass
+
+
+def test_a_lock_can_be_waited_for(tmp_path):
+    with another_process(tmp_path / "file.txt", wait=True) as other:
+        with lock(tmp_path / "file.txt"):
+            line = other.stderr.readline() + other.stderr.readline()  # parted at "\r"
+            assert line.endswith(
+                "another process works on this; waiting for it to end\n"
+            )
+        assert other.stdout.readline() == "held\n"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_the_work_goes_on_and_that_is_said_once(
+    tmp_path, monkeypatch, capsys, code
+):
+    def flock(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    assert can_lock(tmp_path) == ""
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert can_lock(tmp_path) == os.strerror(code)
+    for name in ("run", "other run"):
+        done = False
+        with lock(tmp_path / name), lock(tmp_path / name, wait=True):
+            done = True
+        assert done
+    lines = capsys.readouterr().err.split("\n")
+    assert len(lines) == 2 and f"has no locks ({os.strerror(code)})" in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_error_of_the_lock_is_no_lack_of_locks(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OSError, match="Input/output error"), lock(tmp_path / "run"):
+        pass
 
 
 def test_a_checksum_is_that_of_the_systems_tool(tmp_path):

@@ -120,7 +120,7 @@ def test_a_grid_with_an_unknown_key(folder):
         ),
         (
             {"models": {"x": PLAIN | {"weights": "imagenet"}}},
-            "model x.weights: imagenet's are of network_width 1, the profile's is 0.125",
+            "model x.weights: imagenet's are of network_width 1, the profile's",
         ),
         ({"changes": ["a"]}, "changes: ['a'] is not a list of names, each with its"),
         ({"changes": {"target": {}}}, "changes.target: {} is not a list of names"),

@@ -10,7 +10,14 @@ import pytest
 from trees import NAMES, OLD, sequence, write_tree
 
 from companion.base.paths import ROOT, run_directory
-from companion.bp4d.checkup import CODES, check_up, report
+from companion.bp4d import read_frames
+from companion.bp4d.checkup import (
+    CODES,
+    check_up,
+    find_obstacles,
+    find_unscored,
+    report,
+)
 from companion.bp4d.occurrences import read_occurrences
 
 HEADER = ["0", "1", "2", "4", "5", "6", "10", "12", "14", "17", "99"]
@@ -68,16 +75,85 @@ def test_counts_and_what_is_missing_and_odd(tree):
     assert len(found["odd"]) == 2 + 5
 
 
-def test_people_tasks_and_gaps_that_bp4d_lacks_are_odd(tmp_path):
+def test_a_gap_in_a_sequence_is_odd(tmp_path):
     numbers = [*range(1, 11), 16, 17, *range(23, 30)]
-    rows = sequence("".join(f"{number},1\n" for number in numbers), "F099", "T9")
+    rows = sequence("".join(f"{number},1\n" for number in numbers), "F003", "T8")
     pictures = [f"{number}.jpg" for number in numbers]
-    write_tree(tmp_path, {("F099", "T9"): pictures}, rows)
+    write_tree(tmp_path, {("F003", "T8"): pictures}, rows)
     assert check_up(tmp_path)["odd"] == [
-        "F099: not one of BP4D's 41 people",
-        "F099 T9: not one of the tasks T1 to T8",
-        "F099 T9: no frame for 5 after frame 10",
+        "F003: 19 frames, 1% of the published 3,700",
+        "F003 T8: no frame for 5 after frame 10",
     ]
+
+
+ODD, EVEN = ("F001", "T1"), ("M018", "T8")
+
+
+def obstacles(root) -> list[str]:
+    frames, quarantine = read_frames(root)
+    return find_obstacles(root, frames, quarantine)
+
+
+def test_two_halves_with_codes_are_enough(tmp_path):
+    rows = sequence("1,0\n2,3\n") | sequence("1,0\n", *EVEN)
+    write_tree(tmp_path, {ODD: NAMES, EVEN: NAMES}, rows)
+    assert obstacles(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "odd, even, expected",
+    [
+        ("1,0\n2,1\n", None, ["evaluation: no frame of a person with an even number"]),
+        (None, "1,0\n", ["training: no frame of a person with an odd number"]),
+        ("1,0\n2,1\n", "1,9\n", ["evaluation: no frame has a known code"]),
+        (
+            *("1,0\n2,9\n", "1,0\n"),
+            ["training: 1 frames with all five codes, at least 2 are needed"],
+        ),
+        (
+            *("1,9\n", None),
+            ["no frame has a known code: all of them are 9"],
+        ),
+    ],
+)
+def test_what_is_missing_for_training_or_evaluation(tmp_path, odd, even, expected):
+    for place, text in ((ODD, odd), (EVEN, even)):
+        if text:
+            write_tree(tmp_path, {place: NAMES}, sequence(text, *place))
+    assert obstacles(tmp_path) == expected
+
+
+def test_an_au_without_a_known_frame_in_evaluation_has_no_score(tmp_path):
+    rows = sequence("1,0\n2,3\n") | sequence("1,0\n", *EVEN)
+    rows[*EVEN, 12] = "1,9\n"
+    write_tree(tmp_path, {ODD: NAMES, EVEN: NAMES}, rows)
+    found = check_up(tmp_path)
+    sentence = "AU12: no known code in the evaluation half, no score"
+    assert found["obstacles"] == [] and found["missing"][-1] == sentence
+    frames, _ = read_frames(tmp_path)
+    assert find_unscored(frames[frames["split"] == "train"]) == []
+
+
+@pytest.mark.parametrize(
+    "text, reason, shown",
+    [
+        ("2440|3\n2441|0\n", "not two columns", "line 1: '2440|3'; expected"),
+        ("\n2.44e+03,3\n", "frame is rounded", "line 2: '2.44e+03,3'; expected"),
+        ("1,absent\n2,absent\n", "code is not a number", "line 1: '1,absent'"),
+        ("x,1\n".encode("utf-16"), "frame is not a number", "line 1: 'x,1'; expected"),
+        ("", "empty CSV", f"first {OLD}/AU06/F001_T1_AU06.csv"),
+        ("7,1\n", "no image", "first BP4D-training/F001/T1"),
+    ],
+)
+def test_where_nothing_can_be_read_one_example_is_shown(tmp_path, text, reason, shown):
+    write_tree(tmp_path, {ODD: NAMES}, sequence(text))
+    (sentence,) = obstacles(tmp_path)
+    assert f"times '{reason}'" in sentence and shown in sentence
+    if "line" in shown:
+        assert f"first {OLD}/AU06/F001_T1_AU06.csv, line" in sentence
+    answer = run(tmp_path)  # every part of the check-up can be shown
+    assert answer.returncode == 1 and answer.stderr == ""
+    assert sentence in answer.stdout
 
 
 @pytest.mark.parametrize("folder", ["AUCoding", "AUCoding/AU_OCC"])
@@ -135,6 +211,11 @@ def test_from_the_shell(tree):
     assert list(printed["codes"]["AU17 all"].values()) == [2, 0, 0, 1, 0, 0, 5]
     assert printed["missing"] == found["missing"]
     assert run(tree).stdout.strip() == report(found)
+    assert run(tree).returncode == run(tree, "--json").returncode == 1
+    assert found["obstacles"] == ["evaluation: no frame has a known code"]
+    write_tree(tree, {("F002", "T1"): NAMES}, sequence(subject="F002"))
+    assert run(tree).returncode == 0
+    assert "exit status" in run("--help").stdout
     shutil.rmtree(tree / "BP4D-training")
     answer = run(tree)
     assert answer.returncode == 1 and "no folder of pictures" in answer.stderr

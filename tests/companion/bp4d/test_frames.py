@@ -1,5 +1,7 @@
 import os
 import shutil
+import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from trees import JPEG, NAMES, OLD, jpeg, sequence, write_tree
 
+import companion.bp4d.frames
 from aulib import AUS
-from companion.bp4d import AU_NAMES, read_frames
+from companion.bp4d import AU_NAMES, images, read_frames
 
 
 @pytest.mark.parametrize("folder", ["BP4D-training", "BP4D", "."])
@@ -83,6 +86,8 @@ def test_a_missing_csv_or_row_is_nine_and_has_its_line(tmp_path):
         (b"\x89PNG\r\n\x1a\n" + b"0" * 90, "not a JPEG"),
         (b"\xff\xd8\xff" + b"0" * 90 + b"\xff\xd9", "not a JPEG"),
         ("folder", "unreadable image"),
+        (jpeg((64, 64), hole=True), "damaged image"),
+        (jpeg((8, 8), orientation=6), "rotated by EXIF"),
     ],
 )
 def test_a_frame_without_a_readable_image_is_in_quarantine_only(
@@ -169,6 +174,7 @@ ROW = st.one_of(
 )
 FILE = st.none() | st.lists(ROW, max_size=8)
 FAULTS = ["absent", "empty", "cut", "text", "large", "twice", "link", "inner link"]
+FAULTS += ["hole", "rotated"]
 PICTURE = st.sampled_from(["good"] * 8 + FAULTS)
 CONTENT = {
     "good": JPEG,
@@ -177,6 +183,8 @@ CONTENT = {
     "cut": JPEG[:-9],
     "text": b"no picture at all",
     "large": jpeg((16, 8)),
+    "hole": jpeg((64, 64), hole=True),
+    "rotated": jpeg(orientation=3),
 }
 SPELLING = st.sampled_from(["{}\n", "{}\r\n", " {} \n", "\ufeff{}\n", "{}\r"])
 TREE = st.dictionaries(
@@ -337,6 +345,49 @@ def test_links_within_the_root_are_followed_and_no_others(tmp_path):
     (copy / "BP4D-training").symlink_to(disk / "pictures")
     with pytest.raises(ValueError, match="BP4D-training: a link out of the data root"):
         read_frames(root)
+
+
+@pytest.mark.parametrize(
+    "text, names, subject",
+    [
+        ("2440|3\n", NAMES, "F001"),  # no readable label
+        ("", NAMES, "F001"),
+        ("1,0\n2,3\n3,9\n", [], "F001"),  # no picture
+        ("1,0\n2,3\n3,9\n", NAMES, "F001"),  # one half of the people
+        ("1,0\n2,3\n3,9\n", NAMES, "F002"),
+    ],
+)
+def test_the_tables_have_their_form_whatever_is_missing(tmp_path, text, names, subject):
+    whole = tmp_path / "whole"
+    write_tree(whole, {("F001", "T1"): NAMES[:2]}, sequence())
+    expected = [table.dtypes.to_dict() for table in read_frames(whole)]
+    root = tmp_path / "root"
+    write_tree(root, {(subject, "T1"): names}, sequence(text, subject))
+    frames, quarantine = read_frames(root)
+    assert [frames.dtypes.to_dict(), quarantine.dtypes.to_dict()] == expected
+    assert (len(frames) == 0) == (text != "1,0\n2,3\n3,9\n" or not names)
+    assert len(frames) or len(quarantine)
+    frames.merge(frames, on=["subject", "task", "frame"]).groupby("split_x").size()
+
+
+def test_the_pictures_are_decoded_by_as_many_threads_as_may_be_used(
+    tmp_path, monkeypatch
+):
+    tasks = [f"T{number}" for number in range(1, 9)]
+    for task in tasks:
+        write_tree(tmp_path, {("F001", task): NAMES}, sequence(task=task))
+    names, examine = set(), images.examine_image
+
+    def noted(path):
+        names.add(threading.get_ident())
+        time.sleep(0.02)
+        return examine(path)
+
+    monkeypatch.setattr(images, "examine_image", noted)
+    monkeypatch.setattr(companion.bp4d.frames, "cpu_count", lambda: 3)
+    frames, quarantine = read_frames(tmp_path)
+    assert frames["task"].tolist() == [task for task in tasks for _ in NAMES]
+    assert quarantine.empty and len(names) == 3
 
 
 def test_an_unreadable_folder_is_named(tmp_path, monkeypatch):

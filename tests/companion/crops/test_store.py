@@ -1,12 +1,15 @@
 import json
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 from pictures import write_pictures
 from PIL import Image
+from turns import wait_its_turn
 
+from companion.crops import store as store_module
 from companion.crops.store import CropStore, write_crops
 from companion.faces.boxes import BOX
 from companion.faces.crop import crop_face
@@ -50,6 +53,28 @@ def test_the_store_is_the_same_for_any_number_of_workers(tree, crops, tmp_path):
     assert sorted(p.name for p in (tmp_path / "two").iterdir()) == [
         *("crops.bin", "index.parquet", "store.json"),
     ]
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_second_caller_waits_and_uses_what_the_first_has_made(
+    tree, crops, tmp_path, monkeypatch, is_made
+):
+    def meanwhile():
+        if is_made:
+            shutil.copytree(crops, tmp_path / "store")
+
+    cut, map_in_processes = [], store_module.map_in_processes
+
+    def counted(*arguments):
+        cut.append(arguments)
+        return map_in_processes(*arguments)
+
+    monkeypatch.setattr(store_module, "map_in_processes", counted)
+    arguments = (tmp_path / "store", *tree, 16, 1)
+    call = partial(write_crops, *arguments)
+    wait_its_turn(monkeypatch, tmp_path / "store", call, meanwhile)
+    assert len(cut) == (not is_made)
+    assert CropStore(tmp_path / "store").fingerprint == CropStore(crops).fingerprint
 
 
 def test_the_store_is_made_again_when_what_it_is_made_of_changes(tree, tmp_path):
@@ -129,3 +154,11 @@ def test_an_empty_store_is_a_store(tree, tmp_path):
     store = CropStore(tmp_path)
     assert len(store) == 0
     assert store.index.empty and store.bytes.size == 0
+
+
+def test_a_sliver_of_a_box_is_named_before_it_fills_the_disk(tree, tmp_path):
+    root, frames = tree
+    frames = frames.assign(x0=10.0, x1=10.01)
+    with pytest.raises(ValueError, match=r"0.jpg: box .* no face; correct or drop it"):
+        write_crops(tmp_path / "crops", root, frames, 16, workers=1)
+    assert not (tmp_path / "crops" / "crops.bin").exists()

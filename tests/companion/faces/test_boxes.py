@@ -1,8 +1,22 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
-from companion.faces.boxes import BOX, BOX_COLUMNS, judge_boxes, overlap, read_boxes
+from companion.faces.boxes import (
+    BOX,
+    BOX_COLUMNS,
+    KEY,
+    judge_boxes,
+    match_boxes,
+    overlap,
+    read_boxes,
+)
 
 
 def test_boxes_of_another_detector_need_no_count_and_no_score(tmp_path):
@@ -36,6 +50,8 @@ HEADER = "subject,task,frame,x0,y0,x1,y1\n"
         (HEADER + "F001,T1,1.5,1,2,3,4\n", "line 2: frame must be an integer"),
         (HEADER + "F001,T1,,1,2,3,4\n", "line 2: frame must be an integer"),
         (HEADER + "F001,T1,1,1,2,3,4\n" * 2, "line 3: a second box"),
+        (HEADER.replace("y1", "y1,X0 "), "has two columns x0; remove one"),
+        (HEADER.replace("y1", "y1,x0"), "has two columns x0; remove one"),
     ],
 )
 def test_a_wrong_csv_of_boxes_is_one_error_with_its_line(tmp_path, text, complaint):
@@ -44,6 +60,156 @@ def test_a_wrong_csv_of_boxes_is_one_error_with_its_line(tmp_path, text, complai
     with pytest.raises(ValueError, match=complaint) as caught:
         read_boxes(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "header, row",
+    [
+        (HEADER.replace(",", ", "), "F001, T1, 7, 1, 2, 3, 4\n"),
+        ("\ufeff" + HEADER.upper(), "F001,T1,7,1,2,3,4\n"),
+        (" Subject ,\tTask,FRAME,X0,y0 ,x1,Y1\n", " F001 ,\tT1,7 ,1,2,3, 4\n"),
+    ],
+)
+def test_blanks_and_case_do_not_matter(tmp_path, header, row):
+    (tmp_path / "plain.csv").write_text(HEADER + "F001,T1,7,1,2,3,4\n")
+    (tmp_path / "other.csv").write_text(header + row)
+    expected = read_boxes(tmp_path / "plain.csv")
+    pd.testing.assert_frame_equal(read_boxes(tmp_path / "other.csv"), expected)
+
+
+WIDE, HIGH = 60, 80
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Four people, a task with five frames each: root, frames, and their boxes."""
+    root = tmp_path_factory.mktemp("tree")
+    rows = []
+    for person, number in enumerate(("F001", "F002", "M001", "M002")):
+        (root / number).mkdir()
+        for frame in range(1, 6):
+            path = f"{number}/{frame:03d}.png"
+            Image.new("L", (WIDE, HIGH)).save(root / path)
+            box = (12 + person, 15 + frame, 42 + person, 55 + frame)
+            rows.append((number, "T1", frame, path, *box))
+    table = pd.DataFrame(rows, columns=[*KEY, "path", *BOX])
+    return root, table[[*KEY, "path"]], table[[*KEY, *BOX]]
+
+
+def match(tmp_path, tree, boxes):
+    boxes.to_csv(tmp_path / "boxes.csv", index=False)
+    return match_boxes(tmp_path / "boxes.csv", *tree[:2])
+
+
+def refusal(tmp_path, tree, boxes) -> str:
+    with pytest.raises(ValueError) as caught:
+        match(tmp_path, tree, boxes)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "boxes.csv"))
+    return str(caught.value).removeprefix(str(tmp_path / "boxes.csv"))
+
+
+def test_each_frame_gets_the_box_of_its_row(tmp_path, tree):
+    boxes = tree[2].sample(frac=1, random_state=0)
+    boxes = boxes[~boxes["frame"].isin([2])]
+    boxes = pd.concat([boxes, boxes.iloc[:1].assign(frame=99)])
+    found, told = match(tmp_path, tree, boxes)
+    assert list(found.columns) == BOX_COLUMNS and len(found) == 20
+    assert found["num_faces"].dtype == np.int64
+    assert found[KEY].equals(tree[1][KEY])
+    without = found["frame"] == 2
+    assert found["num_faces"].tolist() == [int(not none) for none in without]
+    assert found.loc[without, BOX].isna().all(axis=None)
+    assert (found[BOX] == tree[2][BOX])[~without].all(axis=None)
+    first = boxes["subject"].iloc[0]
+    assert told == (
+        "16 of 20 frames have a row in boxes.csv; rows of no frame: 1, "
+        f"the first is '{first}', 'T1', 99 in line 18"
+    )
+    assert (
+        match(tmp_path, tree, tree[2])[1] == "20 of 20 frames have a row in boxes.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    "change, example",
+    [
+        ({"subject": str.lower}, "'f001', 'T1', 1"),
+        ({"subject": lambda subject: subject.replace("0", "")}, "'F1', 'T1', 1"),
+        ({"task": lambda task: task[1:]}, "'F001', '1', 1"),
+        ({"frame": lambda frame: frame + 2000}, "'F001', 'T1', 2001"),
+    ],
+)
+def test_a_csv_whose_rows_belong_to_no_frame_is_refused(
+    tmp_path, tree, change, example
+):
+    boxes = tree[2].assign(**{key: tree[2][key].map(f) for key, f in change.items()})
+    told = refusal(tmp_path, tree, boxes)
+    assert told.startswith(": only 0 of 20 frames have a row; correct subject, task")
+    assert told.endswith(f"no row is 'F001', 'T1', 1, no frame is {example} in line 2")
+
+
+def test_half_of_the_frames_need_a_row(tmp_path, tree):
+    assert match(tmp_path, tree, tree[2].iloc[10:])[1].startswith("10 of 20")
+    told = refusal(tmp_path, tree, tree[2].iloc[11:])
+    assert told.startswith(": only 9 of 20 frames")
+    assert told.endswith("no row is 'F001', 'T1', 1")
+    assert refusal(tmp_path, tree, tree[2].iloc[:0]).startswith(": only 0 of 20")
+
+
+def test_frames_counted_from_0_are_refused_though_most_match(tmp_path, tree):
+    told = refusal(tmp_path, tree, tree[2].assign(frame=tree[2]["frame"] - 1))
+    assert told.startswith(", line 2: frame 0, but F001 T1 has no picture 0; number")
+
+
+def test_a_picture_0_is_a_frame(tmp_path):
+    (tmp_path / "T1").mkdir()
+    Image.new("L", (WIDE, HIGH)).save(tmp_path / "T1" / "0000.png")
+    frames = pd.DataFrame([("F001", "T1", 0, "T1/0000.png")], columns=[*KEY, "path"])
+    (tmp_path / "boxes.csv").write_text(HEADER + "F001,T1,0,10,20,40,60\n")
+    found, _ = match_boxes(tmp_path / "boxes.csv", tmp_path, frames)
+    assert found["num_faces"].tolist() == [1]
+
+
+@pytest.mark.parametrize("scale", [1 / HIGH, 0.25, 0.5, 0.65, 2, 4])
+def test_boxes_in_other_units_than_the_pictures_pixels_are_refused(
+    tmp_path, tree, scale
+):
+    told = refusal(tmp_path, tree, tree[2].assign(**(scale * tree[2][BOX])))
+    assert told.startswith(", line 2: the box [")
+    assert told.endswith(
+        "is not in pixels of its picture, F001/001.png, which has 60 x 80; "
+        "correct all 20 such boxes"
+    )
+
+
+def test_one_sequence_in_other_pixels_is_refused(tmp_path, tree):
+    boxes = tree[2].astype(dict.fromkeys(BOX, float))
+    boxes.loc[5:9, BOX] *= 4
+    assert refusal(tmp_path, tree, boxes).startswith(", line 7: the box [52.0, ")
+
+
+def test_a_single_wrong_detection_is_left_to_the_judge(tmp_path, tree):
+    boxes = tree[2].copy()
+    boxes.loc[3, BOX] = [70, 90, 100, 130]  # outside of the picture
+    boxes.loc[8, BOX] = [20, 20, 21, 60]
+    found, _ = match(tmp_path, tree, boxes)
+    reasons = judge_boxes(found)["box_reason"]
+    assert (reasons[3], reasons[8]) == ("jump", "shape")
+    assert reasons.drop([3, 8]).eq("").all()
+
+
+@settings(max_examples=20)
+@given(st.integers(-14, 14), st.integers(-20, 20))
+def test_boxes_that_reach_over_the_edge_are_taken(tree, right, down):
+    shift = np.array([right, down, right, down])
+    boxes = tree[2].assign(**dict(zip(BOX, (tree[2][BOX] + shift).to_numpy().T)))
+    inside = np.clip(boxes[BOX], 0, [WIDE, HIGH] * 2)
+    area = (inside["x1"] - inside["x0"]) * (inside["y1"] - inside["y0"])
+    assume((area >= 0.6 * 30 * 40).all())
+    with TemporaryDirectory() as folder:
+        found, _ = match(Path(folder), tree, boxes)
+    assert found[BOX].to_numpy().tolist() == boxes[BOX].to_numpy().tolist()
 
 
 GOOD, NEAR, FAR = (10, 10, 50, 60), (12, 10, 52, 60), (100, 100, 140, 150)
@@ -82,9 +248,9 @@ def test_a_sequence_without_a_good_box_takes_the_persons_median():
     judged = judge_boxes(
         boxes_table(
             [
-                ("F001", "T1", 1, 1, (0, 0, 10, 10)),
-                ("F001", "T2", 1, 1, (2, 0, 12, 14)),
-                ("F001", "T3", 1, 1, (4, 0, 14, 15)),
+                ("F001", "T1", 1, 1, (0, 0, 20, 20)),
+                ("F001", "T2", 1, 1, (4, 0, 24, 28)),
+                ("F001", "T3", 1, 1, (8, 0, 28, 30)),
                 ("F001", "T4", 1, 0, None),
                 ("F001", "T4", 2, 2, FAR),
                 ("M002", "T1", 1, 0, None),  # nothing at all
@@ -92,11 +258,35 @@ def test_a_sequence_without_a_good_box_takes_the_persons_median():
             ]
         )
     )
-    median = [2.0, 0.0, 12.0, 14.0]
+    median = [4.0, 0.0, 24.0, 28.0]
     assert judged[BOX].to_numpy()[3:5].tolist() == [median, median]
     assert judged[BOX].iloc[5].isna().all()
     assert tuple(judged[BOX].iloc[6]) == FAR
     assert judged["box_reason"].tolist()[5:] == ["none", "several"]
+
+
+NARROW, SMALL, LONG = (10, 10, 10.01, 60), (10, 10, 20, 22), (10, 10, 30, 71)
+
+
+@pytest.mark.parametrize("shape", [NARROW, SMALL, LONG])
+def test_an_impossible_shape_is_a_wrong_detection(shape):
+    rows = [("F001", "T1", frame, 1, shape) for frame in range(5)]
+    rows += [("F001", "T1", 7, 1, GOOD), ("F001", "T1", 8, 1, GOOD)]
+    rows += [("M001", "T1", 1, 1, shape), ("M001", "T1", 2, 2, shape)]
+    judged = judge_boxes(boxes_table(rows))
+    # the majority is wrong, and GOOD does not jump
+    reasons = ["shape"] * 5 + ["", "", "shape", "several"]
+    assert judged["box_reason"].tolist() == reasons
+    assert judged.loc[:6, BOX].eq(list(GOOD), axis=1).all(axis=None)
+    assert judged.loc[7:, BOX].isna().all(axis=None)  # a frame without a box
+
+
+def test_the_limits_of_shape_are_possible():
+    boxes = [(0, 0, 16, 16), (0, 0, 16, 48), (0, 0, 48, 16)]
+    for box in boxes:
+        judged = judge_boxes(boxes_table([("F001", "T1", 1, 1, box)]))
+        assert judged["box_reason"].tolist() == [""]
+        assert tuple(judged[BOX].iloc[0]) == box
 
 
 @pytest.mark.parametrize("shift, reason", [(20, ""), (35, "jump"), (60, "jump")])

@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from companion.faces.crop import crop_face, read_picture
+from companion.faces.crop import (
+    GREATEST_RATIO,
+    LEAST_SIDE,
+    crop_face,
+    read_picture,
+)
 
 
 def test_a_crop_of_the_same_size_is_the_picture_itself():
@@ -28,26 +33,43 @@ def test_a_crop_is_scaled_bilinearly_as_torchvision_does():
     assert np.array_equal(crop[1:-1, 1:-1], np.asarray(expected)[1:-1, 1:-1])
 
 
-@given(
-    st.tuples(*[st.floats(-30, 90)] * 4),
-    st.integers(1, 70),
-)
-def test_the_smaller_side_of_a_crop_is_exact(box, size):
+@given(st.tuples(*[st.floats(-30, 90)] * 4), st.integers(1, 70))
+def test_the_smaller_side_of_a_crop_is_exact_and_the_larger_one_limited(box, size):
     image = np.zeros((60, 50, 3), dtype=np.uint8)
     x0, y0, x1, y1 = box
     x0, x1 = np.clip([x0, x1], 0, 50)
     y0, y1 = np.clip([y0, y1], 0, 60)
-    if x1 - x0 < 1 or y1 - y0 < 1:
-        if x1 <= x0 or y1 <= y0:
-            with pytest.raises(ValueError, match="no part in the picture"):
-                crop_face(image, box, size)
+    short, long = sorted((x1 - x0, y1 - y0))
+    if short <= 0 or short < LEAST_SIDE / 2 or long > 2 * GREATEST_RATIO * short:
+        with pytest.raises(ValueError, match="no part in the picture|is no face"):
+            crop_face(image, box, size)
         return
     crop = crop_face(image, box, size)
     height, width = crop.shape[:2]
     assert min(height, width) == size
+    assert max(height, width) <= 2 * GREATEST_RATIO * size
     assert (height >= width) == (int(size * (y1 - y0) / (x1 - x0)) >= size) or (
         height == width
     )
+
+
+@pytest.mark.parametrize(
+    "box", [(10, 5, 10.01, 55), (5, 20, 45, 27), (0.3, 0.2, 0.6, 0.7), (-90, 0, 9, 60)]
+)
+def test_a_sliver_is_no_face(box):
+    image = np.zeros((60, 50, 3), dtype=np.uint8)
+    with pytest.raises(ValueError, match="pixels in the picture, which is no face"):
+        crop_face(image, box, 16)
+
+
+@given(*[st.floats(LEAST_SIDE, 200)] * 2, *[st.floats(0.5, 1)] * 2, st.integers(1, 90))
+def test_a_box_of_possible_shape_may_lie_half_outside(wide, high, x, y, size):
+    """Of a box that `judge_boxes` passes, half may lie outside of the picture."""
+    if max(wide, high) > GREATEST_RATIO * min(wide, high) or x * y < 0.5:
+        return
+    box = (-(1 - x) * wide, -(1 - y) * high, x * wide, y * high)
+    crop = crop_face(np.zeros((200, 200, 3), dtype=np.uint8), box, size)
+    assert min(crop.shape[:2]) == size
 
 
 def test_a_box_of_nothing_is_an_error():

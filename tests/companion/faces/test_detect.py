@@ -1,5 +1,6 @@
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from pictures import write_pictures
 from PIL import Image
 from skimage import data
+from turns import wait_its_turn
 
 from companion.faces import detect
 from companion.faces.boxes import BOX, BOX_COLUMNS, overlap, read_boxes
@@ -88,10 +90,27 @@ def test_a_search_that_was_stopped_anywhere_goes_on(tree, tmp_path, monkeypatch)
         pd.testing.assert_frame_equal(boxes, undisturbed)
         done = max(0, sum(end < length for end in ends) - 1)
         assert asked == [*frames["path"]][done:]
-    found.write_bytes(content.replace(content[:20], b"# another detector: ", 1))
+    found.write_bytes(content.replace(content[:20], b"# " + b"0" * 18, 1))
     asked = searched(monkeypatch)
     detect_boxes(root, frames, 1, found)
     assert len(asked) == len(frames)
+
+
+def test_a_second_caller_waits_and_reads_what_the_first_has_found(
+    tree, tmp_path, monkeypatch
+):
+    root, frames = tree
+    expected = detect_boxes(root, frames, 1, tmp_path / "first")
+    asked = searched(monkeypatch)
+    found = tmp_path / "found"
+    boxes = wait_its_turn(
+        monkeypatch,
+        found,
+        partial(detect_boxes, root, frames, 1, found),
+        partial(shutil.copyfile, tmp_path / "first", found),
+    )
+    pd.testing.assert_frame_equal(boxes, expected)
+    assert not asked
 
 
 def test_only_pictures_that_changed_are_searched_again(tree, tmp_path, monkeypatch):
@@ -110,6 +129,33 @@ def test_only_pictures_that_changed_are_searched_again(tree, tmp_path, monkeypat
         file.write("what is this\n")
     with pytest.raises(ValueError, match=r"found, line \d+: no detection; remove"):
         detect_boxes(copy, frames, 1, found)
+
+
+@pytest.mark.parametrize("text", ["frame,face\n1,2\n", "# my notes\n", "mine"])
+def test_a_file_of_something_else_is_no_cache_and_stays(tree, tmp_path, text):
+    root, frames = tree
+    (tmp_path / "found").write_text(text)
+    with pytest.raises(ValueError, match="found: not written by detect_boxes; name"):
+        detect_boxes(root, frames, 1, tmp_path / "found")
+    assert (tmp_path / "found").read_text() == text
+
+
+def test_a_crash_while_the_cache_is_cleaned_loses_no_detection(
+    tree, tmp_path, monkeypatch
+):
+    root, frames = tree
+    found = tmp_path / "found"
+    detect_boxes(root, frames, 1, found)
+    content = found.read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            detect_boxes(root, frames, 1, found)
+    assert found.read_bytes() == content
 
 
 def test_boxes_written_are_read_again(tree, tmp_path):

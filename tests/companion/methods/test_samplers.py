@@ -11,6 +11,7 @@ from scipy import stats
 from aulib.sampler import MultinomialSampler, sampling_weights
 from companion.methods.samplers import (
     SAMPLERS,
+    constant_aus,
     draw_epoch,
     iterative_batches,
     joint_weights,
@@ -40,6 +41,19 @@ def test_the_papers_draws_are_those_of_aulib():
     np.testing.assert_array_equal(
         draw_epoch(intensities, "multinomial", 3, 2), list(sampler)
     )
+
+
+def test_an_au_that_never_changes_is_named():
+    """Its frequency is 1, so Eq. 1 is 0 for every frame."""
+    intensities, _ = labelled_frames(0, 50)
+    assert constant_aus(intensities) == []
+    intensities[:, 3] = 2
+    assert constant_aus(intensities) == ["AU14"]
+    with pytest.raises(ValueError, match="^AU14: one level in all 50 .* shuffle") as e:
+        draw_epoch(intensities, "multinomial", 1, 1)
+    assert "\n" not in str(e.value)
+    for other in ("joint", "shuffle", "iterative"):  # as the message says
+        draw_epoch(intensities, other, 1, 1, np.arange(50), 5)
 
 
 def test_a_shuffled_epoch_has_every_frame_once():

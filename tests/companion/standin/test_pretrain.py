@@ -45,6 +45,29 @@ def test_nobody_here_is_one_of_the_41():
         assert identity not in subjects
 
 
+@pytest.mark.parametrize(
+    "profile, target, complaint",
+    [
+        ("nosuch", "a.pt", "nosuch.yaml: no such file"),
+        ("bp4d", "a.pt", "profile bp4d: its data are real, not a stand-in"),
+        ("standin", "notes.txt", "notes.txt: is no .pt file of weights; name another"),
+        ("standin", "mine.pt", "mine.pt: is no .pt file of weights; name another"),
+        ("standin", "folder.pt", "folder.pt: is no .pt file of weights; name another"),
+    ],
+)
+def test_errors_are_one_line_and_nothing_is_overwritten(
+    tmp_path, monkeypatch, profile, target, complaint
+):
+    (tmp_path / "mine.pt").write_text("mine")
+    (tmp_path / "folder.pt").mkdir()
+    monkeypatch.setattr(pretrain, "write_weights", None)  # never comes to it
+    monkeypatch.setattr("sys.argv", ["pretrain", profile, str(tmp_path / target)])
+    with pytest.raises(SystemExit) as ended:
+        pretrain.main()
+    assert complaint in ended.value.code and "\n" not in ended.value.code
+    assert (tmp_path / "mine.pt").read_text() == "mine"
+
+
 @pytest.mark.stress
 def test_weights_are_written_and_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain, "PEOPLE", 6)

@@ -5,12 +5,14 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from turns import wait_its_turn
 
 from companion.bp4d import AU_NAMES
 from companion.standin import tree
@@ -87,6 +89,15 @@ def test_workers_change_no_byte(tmp_path):
     assert digest(tmp_path / "one") == digest(tmp_path / "two")
 
 
+def test_a_second_caller_waits_and_uses_the_tree_of_the_first(tmp_path, monkeypatch):
+    write(tmp_path / "first")
+    monkeypatch.setattr(tree, "map_in_processes", None)  # calling it would fail
+    root = tmp_path / "BP4D"
+    copy = partial(shutil.copytree, tmp_path / "first", root)
+    wait_its_turn(monkeypatch, root, partial(write, root), copy)
+    assert digest(root) == digest(tmp_path / "first")
+
+
 def test_seed_changes_the_pictures(tmp_path):
     write(tmp_path / "one")
     write(tmp_path / "two", seed=6)
@@ -117,10 +128,11 @@ def test_a_tree_of_another_renderer_is_begun_anew(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tree, "renderer_hash", lambda: "another")
         write(tmp_path)
+    mark = next(tmp_path.rglob("*.jpg")).read_bytes()[:999] + b"mark"
     for path in tmp_path.rglob("*.jpg"):
-        path.write_bytes(b"mark")
+        path.write_bytes(mark)
     write(tmp_path)
-    assert b"mark" not in {path.read_bytes() for path in tmp_path.rglob("*.jpg")}
+    assert mark not in {path.read_bytes() for path in tmp_path.rglob("*.jpg")}
 
 
 def test_the_hash_covers_every_module_that_a_picture_depends_on():
@@ -167,7 +179,8 @@ def test_interrupted_tree_is_begun_anew(tmp_path, monkeypatch):
         write(tmp_path / "broken")
     assert not (tmp_path / "broken" / "standin.json").exists()
     stray = tmp_path / "broken" / "BP4D-training" / "F001" / "T1" / "1.jpg"
-    stray.write_bytes(b"a part of a picture")
+    picture = next((tmp_path / "whole").rglob("*.jpg")).read_bytes()
+    stray.write_bytes(picture[: len(picture) // 2])
     monkeypatch.setattr(tree, "_write_pictures", real)
     write(tmp_path / "broken")
     assert digest(tmp_path / "broken") == digest(tmp_path / "whole")
@@ -184,10 +197,11 @@ def test_other_directories_are_not_touched(tmp_path):
         write(tmp_path / "file")
 
 
-def test_broken_marker_is_one_line(tmp_path):
+@pytest.mark.parametrize("text", ["{", "[1]", "3", "\xff"])
+def test_broken_marker_is_one_line(tmp_path, text):
     write(tmp_path)
-    (tmp_path / "standin.json").write_text("{")
-    with pytest.raises(ValueError, match="standin.json: not JSON; delete"):
+    (tmp_path / "standin.json").write_text(text)
+    with pytest.raises(ValueError, match="standin.json: no JSON object; delete"):
         write(tmp_path)
 
 

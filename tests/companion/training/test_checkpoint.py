@@ -1,5 +1,6 @@
 """Checkpoints that are damaged, foreign or missing; runs that begin and finish."""
 
+import ast
 import json
 import pickle
 import shutil
@@ -18,6 +19,7 @@ from companion.training.checkpoint import (
     finish,
     finished,
     read_checkpoint,
+    sources_digest,
     write_checkpoint,
 )
 
@@ -177,9 +179,10 @@ def test_other_parameters_start_over_and_keep_the_old_run(run):
     assert begin(run, PARAMETERS, logged.append)[1] is not None
     assert logged == [f"{run}: resumes after epoch 5"]
     start = begin(run, {**PARAMETERS, "seed": 8}, logged.append)
-    aside = run.with_name("run.before")
+    aside = run.with_name("run.before-1")
     assert logged[1:] == [
-        f"{run}: starts over (seed 7 not 8); the old run is now run.before"
+        f"{run}: other settings are asked for (seed 7 not 8); the run that was here is "
+        "now run.before-1"
     ]
     assert start == (None, None)
     assert [path.name for path in run.iterdir()] == ["parameters.json"]
@@ -190,9 +193,8 @@ def test_other_parameters_start_over_and_keep_the_old_run(run):
 def ended(run) -> Path:
     outputs = pd.DataFrame({"epoch": range(1, 6), "subject": "F002", "task": "T1"})
     state = state_at(5) | {"best": {"weight": torch.full((3,), 2.0)}}
-    metrics = finish(
-        run, state | {"ran_on": ["here"], "seconds": [9, 1, 2, 1]}, outputs
-    )
+    state |= {"ran_on": [{"sources": sources_digest()}], "seconds": [9, 1, 2, 1]}
+    metrics = finish(run, state, outputs, {"commit": "abc"})
     pd.testing.assert_frame_equal(metrics, pd.DataFrame(state_at(5)["metrics"]))
     return run
 
@@ -216,7 +218,9 @@ def test_a_finished_run_is_read(ended):
     assert not logged and finished(ended)
     record = json.loads((ended / "provenance.json").read_text())
     assert record["volatile"]["epoch_seconds"] == 1.5
-    assert record["network_parameters"] == 3 and record["ran_on"] == ["here"]
+    assert record["volatile"]["commit"] == "abc"
+    assert record["network_parameters"] == 3
+    assert record["ran_on"] == [{"sources": sources_digest()}]
 
 
 @pytest.mark.parametrize("name", ["outputs.parquet", "metrics.csv", "best.pt"])
@@ -227,7 +231,7 @@ def test_a_finished_run_with_a_wrong_file_starts_over(ended, name, damage):
         (ended / name).write_bytes(b"x")
     logged = []
     assert begin(ended, PARAMETERS, logged.append) == (None, None)
-    assert len(logged) == 1 and name in logged[0] and ".before" in logged[0]
+    assert len(logged) == 1 and name in logged[0] and "run.damaged-1" in logged[0]
 
 
 def test_parameters_of_a_finished_run_are_in_its_provenance_too(ended):
@@ -243,7 +247,84 @@ def test_outputs_without_provenance_are_moved_aside(ended):
     logged = []
     assert begin(ended, PARAMETERS, logged.append) == (None, None)
     assert "outputs.parquet has no provenance.json" in logged[0]
-    assert ended.with_name("run.before").joinpath("best.pt").is_file()
+    assert ended.with_name("run.damaged-1").joinpath("best.pt").is_file()
+
+
+OTHER = {**PARAMETERS, "learning_rate": 0.002}
+
+
+def contents(*directories: Path) -> dict[str, bytes]:
+    """What is in the files of the directories, logs and parameters left out."""
+    paths = [path for directory in directories for path in directory.iterdir()]
+    return {
+        path.name: path.read_bytes() for path in paths if path.suffix in (".pt", ".csv")
+    }
+
+
+def test_a_finished_run_comes_back_when_its_parameters_do(ended):
+    kept, logged = contents(ended), []
+    for number in range(3):
+        assert begin(ended, OTHER, logged.append)[0] is None
+        write_checkpoint(ended, state_at(number + 1, OTHER))
+        metrics, _ = begin(ended, PARAMETERS, logged.append)
+        assert len(metrics) == 5 and contents(ended) == kept
+    # the run that began with the other parameters has resumed each time
+    assert [line for line in logged if "resumes" in line] == [
+        f"{ended}: resumes after epoch {epoch}" for epoch in (1, 2)
+    ]
+    assert f"{ended}: the run that was run.before-1 is back" in logged
+    assert sorted(p.name for p in ended.parent.iterdir()) == ["run", "run.before-2"]
+
+
+def test_runs_of_many_parameters_stand_side_by_side(ended):
+    kept = contents(ended)
+    for seed in (8, 9, 10):
+        begin(ended, {**PARAMETERS, "seed": seed}, print)
+        write_checkpoint(ended, state_at(seed, {**PARAMETERS, "seed": seed}))
+    for seed in (9, 10, 8):
+        _, state = begin(ended, {**PARAMETERS, "seed": seed}, print)
+        assert len(state["metrics"]) == seed
+    assert begin(ended, PARAMETERS, print)[0] is not None and contents(ended) == kept
+    assert len(list(ended.parent.iterdir())) == 4
+
+
+def test_no_run_is_taken_for_another_whose_name_begins_like_it(ended):
+    other = ended.with_name("run.before-1_7")
+    ended.rename(other)
+    assert begin(ended, PARAMETERS, print) == (None, None)
+    assert finished(other)
+
+
+@pytest.mark.parametrize("left", ["nothing", "a log", "no directory"])
+def test_a_run_put_aside_by_a_call_that_was_killed_comes_back(ended, left):
+    kept = contents(ended)
+    begin(ended, OTHER, print)
+    shutil.rmtree(ended)
+    if left != "no directory":
+        ended.mkdir()
+    if left == "a log":
+        (ended / "log.txt").write_text("failed: no crops\n")
+    assert len(begin(ended, PARAMETERS, print)[0]) == 5 and contents(ended) == kept
+    logs = [*ended.parent.glob("run.before*/log.txt")]
+    assert len(logs) == (left == "a log")
+
+
+def test_a_run_that_was_damaged_while_aside_is_kept_apart(ended):
+    begin(ended, OTHER, print)
+    write_checkpoint(ended, state_at(1, OTHER))
+    (ended.with_name("run.before-1") / "best.pt").write_bytes(b"x")
+    for _ in range(2):
+        logged = []
+        assert begin(ended, PARAMETERS, logged.append) == (None, None)
+        (ended / "outputs.parquet").write_bytes(b"left by a kill")  # damaged as well
+    names = sorted(path.name for path in ended.parent.iterdir())
+    assert names == ["run", "run.before-2", "run.damaged-1", "run.damaged-2"]
+    assert (ended.with_name("run.damaged-1") / "best.pt").read_bytes() == b"x"
+
+
+def test_a_run_put_aside_by_an_older_version_comes_back(ended):
+    ended.rename(ended.with_name("run.before"))
+    assert len(begin(ended, PARAMETERS, print)[0]) == 5
 
 
 def test_a_run_trained_by_other_sources_is_used_and_that_is_logged(ended, monkeypatch):
@@ -251,6 +332,50 @@ def test_a_run_trained_by_other_sources_is_used_and_that_is_logged(ended, monkey
     logged = []
     assert begin(ended, PARAMETERS, logged.append)[0] is not None
     assert len(logged) == 1 and "other versions of the sources" in logged[0]
+
+
+def test_a_finished_run_of_several_sources_says_so(ended):
+    path = ended / "provenance.json"
+    record = json.loads(path.read_text())
+    record["ran_on"].insert(0, {"sources": "other"})
+    path.write_text(json.dumps(record))
+    logged = []
+    assert begin(ended, PARAMETERS, logged.append)[0] is not None
+    assert "other versions of the sources" in logged[0]
+
+
+@pytest.mark.parametrize("sources", [None, "0123456789abcdef"])
+@pytest.mark.parametrize("ran_on", [{}, {"ran_on": [{"device": "cpu"}]}])
+def test_a_record_with_one_digest_for_all_parts_is_read(ended, sources, ran_on):
+    """As in `data/recorded`; some have no parts."""
+    path = ended / "provenance.json"
+    record = json.loads(path.read_text())
+    del record["ran_on"]
+    record |= ran_on | {"sources": sources or sources_digest()}
+    path.write_text(json.dumps(record))
+    logged = []
+    assert begin(ended, PARAMETERS, logged.append)[0] is not None
+    assert len(logged) == (sources is not None)
+
+
+def test_the_sources_are_all_modules_that_a_training_imports():
+    """All but those below, which numbers reach through the parameters or the crops."""
+    names, seen = ["companion.training.run"], set()
+    while names:
+        name = names.pop()
+        path = checkpoint.ROOT / name.replace(".", "/")
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if name in seen or not path.is_file():
+            continue
+        seen.add(name)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names.append(node.module)
+                names += [f"{node.module}.{alias.name}" for alias in node.names]
+    assert "aulib.loss" in seen and "companion.crops.squares" in seen
+    rooms = tuple(source.replace("/", ".") for source in checkpoint.SOURCES)
+    others = {name.split(".")[1] for name in seen if not name.startswith(rooms)}
+    assert others == {"base", "bp4d", "faces"}
 
 
 def test_the_digest_of_the_sources_sees_every_module(monkeypatch, tmp_path):

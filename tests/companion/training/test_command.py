@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from companion.base.files import lock
 from companion.base.grids import find_settings
 from companion.base.paths import ROOT
-from companion.base.profiles import MODEL_KEYS, load_profile
+from companion.base.profiles import load_profile
+from companion.base.settings import MODEL
 from companion.training import __main__ as training
 from companion.training import device
 
@@ -60,6 +62,24 @@ def test_a_run_that_fails_says_so_in_its_log(command, crops, tmp_path):
     assert log.read_text().endswith(f"  failed: {message}\n")
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_second_caller_writes_nothing_into_the_log(
+    command, store, tmp_path, is_there
+):
+    run = tmp_path / "runs" / "standin" / "training" / "proposed_42"
+    if is_there:
+        run.parents[1].mkdir(parents=True)
+        (run.parents[1] / "crops").symlink_to(store.directory)
+    with lock(run):
+        run.mkdir()
+        (run / "log.txt").write_text("epoch 1\n")
+        reason = "another process works" if is_there else "no complete crop store"
+        with pytest.raises(SystemExit, match=f"proposed_42: .*{reason}"):
+            command("standin", "proposed", "42")
+    assert [*run.iterdir()] == [run / "log.txt"]
+    assert (run / "log.txt").read_text() == "epoch 1\n"
+
+
 def test_without_crops_it_names_the_notebook_that_makes_them(command, tmp_path):
     with pytest.raises(SystemExit, match="no complete crop store; run notebook 01"):
         command("standin", "hog", "42", "--grid", "table_2")
@@ -81,7 +101,7 @@ def test_profile_and_grid_give_all_settings(
     own = find_settings(profile, model, "table_2")
     own["weights"] = own["weights"] and ROOT / own["weights"]
     assert settings.seed == 43 and settings.width == profile["network_width"]
-    assert {key: getattr(settings, key) for key in MODEL_KEYS} == own
+    assert {key: getattr(settings, key) for key in MODEL["properties"]} == own
     shared = {"epochs", "batch_size", "accumulation", "learning_rate_step"}
     for key in shared | {"momentum", "weight_decay"}:
         assert getattr(settings, key) == profile[key]

@@ -17,7 +17,7 @@ from companion.base.paths import ROOT, run_directory
 from companion.base.profiles import load_profile, training_settings
 
 EPOCHS = OPTIONS["epochs"]
-AFTER_TWO = 15  # a write of the third epoch
+AFTER_TWO = 16  # a write of the third epoch
 
 
 def digests(run: Path) -> dict[str, str]:
@@ -162,6 +162,22 @@ def die_at_random(crops: Path, run: Path, least: int, most: float, **options) ->
             shutil.rmtree(run)
     assert isinstance(attempt(crops, run, **options), int)
     return deaths
+
+
+def test_killed_while_two_runs_change_places(crops, tmp_path, undisturbed):
+    """The finished one always comes back, and the other one goes on."""
+    run, done = tmp_path / "run", 0
+    assert isinstance(attempt(crops, run), int)
+    for at in range(1, 20, 3):
+        assert attempt(crops, run, at, learning_rate=0.03) is None
+        assert isinstance(attempt(crops, run), int)
+        assert digests(run) == undisturbed[0]
+        asides = tmp_path.glob("run.before-*")
+        done, before = max(map(check_consistent, asides), default=0), done
+        assert done >= before
+    assert isinstance(attempt(crops, run, learning_rate=0.03), int)
+    (aside,) = (path.parent for path in tmp_path.glob("run.before-*/best.pt"))
+    assert digests(aside) == undisturbed[0]
 
 
 @pytest.mark.stress

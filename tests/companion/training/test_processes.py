@@ -9,6 +9,7 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,17 @@ from torch import nn
 
 import companion.methods.objective
 from aulib.model import build_model, features
+from companion.base.files import InUse, lock
 from companion.base.paths import ROOT, run_directory, training_directory
 from companion.bp4d import AU_NAMES
 from companion.crops.store import CropStore
 from companion.training import loop
-from companion.training.device import Bfloat16, open_accelerator
+from companion.training.device import (
+    Bfloat16,
+    execution_facts,
+    open_accelerator,
+    prepare,
+)
 from companion.training.loop import Settings, predict, train_epoch
 from companion.training.microbatches import microbatches
 from companion.training.outputs import OUTPUT_NAMES
@@ -223,6 +230,17 @@ def test_processes_with_different_settings_train_nothing(store, tmp_path):
     assert run_in(2, differing, store.directory, tmp_path / "run") == ""
 
 
+def refused(crops: Path, run: Path) -> None:
+    with pytest.raises(InUse, match="run: another process works on this"):
+        train(CropStore(crops), run, Settings(**OPTIONS))
+    assert not run.exists()
+
+
+def test_every_process_is_told_that_another_one_trains_the_run(store, tmp_path):
+    with lock(tmp_path / "run"):
+        assert run_in(2, refused, store.directory, tmp_path / "run") == ""
+
+
 class Gluttonous(nn.Module):
     """Runs out of memory at more frames than its limit."""
 
@@ -258,6 +276,28 @@ def test_out_of_memory_says_what_to_do(store, tmp_path, monkeypatch):
     assert len(train(store, tmp_path, settings)) == 4
 
 
+@pytest.mark.parametrize(
+    "device, supported, expected",
+    [
+        ("cuda", True, "bfloat16"),
+        ("cuda", False, "float32"),
+        ("cpu", True, "float32"),
+    ],
+)
+def test_the_precision_is_that_of_the_network(monkeypatch, device, supported, expected):
+    bfloat16 = {"is_bf16_supported": lambda including_emulation: supported}
+    for name, answer in (bfloat16 | {"get_device_name": lambda _: "H100"}).items():
+        monkeypatch.setattr(torch.cuda, name, answer)
+    accelerator = SimpleNamespace(
+        device=torch.device(device), num_processes=1, prepare_model=lambda model: model
+    )
+    facts = execution_facts(accelerator)
+    assert facts["precision"] == expected
+    assert facts["device"] == ("H100" if device == "cuda" else "cpu")
+    network = prepare(accelerator, without_dropout(""), 32)
+    assert isinstance(network, Bfloat16) == (expected == "bfloat16")
+
+
 def test_in_bfloat16_the_last_layer_is_still_in_float32():
     """On the processor here, which can do it as well, slowly."""
     torch.manual_seed(0)
@@ -274,13 +314,12 @@ def test_in_bfloat16_the_last_layer_is_still_in_float32():
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_prediction_answers_for_every_frame(store, count, monkeypatch):
+def test_prediction_answers_for_every_frame(store, count):
     network = without_dropout("")
     rows = np.arange(48)[::3][:count]
     accelerator = open_accelerator()
     whole = predict(accelerator, network, store, rows)
-    monkeypatch.setattr(loop, "EVALUATION_BATCH", 4)
-    parts = predict(accelerator, network, store, rows)
+    parts = predict(accelerator, network, store, rows, 4)
     assert whole.shape == (count, 5) and whole.dtype == torch.float32
     np.testing.assert_allclose(whole, parts, atol=1e-5)
 

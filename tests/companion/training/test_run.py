@@ -11,9 +11,13 @@ import torch
 from aulib.icc import icc_per_au
 from aulib.inference import to_intensity
 from aulib.model import build_model
+from companion.base import provenance
+from companion.base.provenance import versions
 from companion.bp4d import AU_NAMES
+from companion.methods import objective
 from companion.methods.objective import Estimate, Objective
 from companion.training import run as run_module
+from companion.training.checkpoint import sources_digest
 from companion.training.device import execution_facts, open_accelerator
 from companion.training.loop import Epoch, Settings, predict
 from companion.training.outputs import OUTPUT_NAMES
@@ -74,9 +78,12 @@ def test_a_finished_run_keeps_outputs_metrics_the_best_network_and_provenance(ru
     assert record["ran_on"] == [
         {
             "device": "cpu",
+            "precision": "float32",
             "processes": 1,
             "threads": torch.get_num_threads(),
             "accumulation": 1,
+            **versions(),
+            "sources": sources_digest(),
         }
     ]
     assert not metrics.isna().any().any()
@@ -178,6 +185,111 @@ def test_after_epoch_sees_the_metrics_grow(store, tmp_path):
     assert seen == [1, 2]
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """A small network, where the test is not about VGG16."""
+    monkeypatch.setattr(objective, "build_model", faults.small_network)
+
+
+def interrupted(store, run, epochs: int = 1) -> None:
+    """Stop a run after so many epochs."""
+
+    def stop(metrics):
+        if len(metrics) == epochs:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(store, run, Settings(**OPTIONS), after_epoch=stop)
+
+
+@pytest.mark.parametrize(
+    "name, there",
+    [
+        (
+            "execution_facts",
+            lambda accelerator: {"device": "cpu", "precision": "float32"},
+        ),
+        ("sources_digest", lambda: "fedcba9876543210"),
+        ("versions", lambda: {"torch": "2.99"}),
+    ],
+)
+def test_what_changes_between_two_parts_of_a_run_is_logged_and_recorded(
+    store, tmp_path, monkeypatch, small, name, there
+):
+    with monkeypatch.context() as patch:
+        gpu = {"device": "NVIDIA H100", "precision": "bfloat16"}
+        patch.setattr(run_module, "execution_facts", lambda accelerator: gpu)
+        interrupted(store, tmp_path)
+        patch.setattr(run_module, name, there)
+        train(store, tmp_path, Settings(**OPTIONS))
+    first, second = json.loads((tmp_path / "provenance.json").read_text())["ran_on"]
+    changes = [
+        f"{key} {second.get(key)} not {first[key]}"
+        for key in first
+        if second.get(key) != first[key]
+    ]
+    assert changes
+    (warning,) = [line for line in (tmp_path / "log.txt").open() if "WARNING" in line]
+    assert all(change in warning for change in changes)
+
+
+def test_nothing_is_asked_of_the_machine_at_the_end_of_a_run(
+    store, tmp_path, monkeypatch, small
+):
+    def fail(*arguments):
+        raise OSError("the machine has changed")
+
+    def after_epoch(metrics):
+        for module, name in [
+            (provenance, "_git"),
+            (provenance, "version"),
+            (provenance, "cpu_count"),
+            (provenance.platform, "machine"),
+            (provenance.platform, "python_version_tuple"),
+            (run_module, "sources_digest"),
+            (run_module, "execution_facts"),
+        ]:
+            monkeypatch.setattr(module, name, fail)
+
+    train(store, tmp_path, Settings(**OPTIONS), after_epoch=after_epoch)
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert record["volatile"]["commit"] and record["ran_on"][0]["torch"]
+
+
+def test_a_run_needs_no_git(store, tmp_path, monkeypatch, small):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    train(store, tmp_path / "run", Settings(**{**OPTIONS, "epochs": 1}))
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert "No such file" in record["volatile"]["commit"]
+
+
+def test_a_run_killed_after_its_last_epoch_says_that_none_is_left(
+    store, tmp_path, small
+):
+    metrics = train(store, tmp_path / "undisturbed", Settings(**OPTIONS))
+    interrupted(store, tmp_path / "run", epochs=3)
+    again = train(store, tmp_path / "run", Settings(**OPTIONS))
+    last = (tmp_path / "run" / "log.txt").read_text().splitlines()[-1]
+    assert last.endswith("  run: no epoch left")
+    pd.testing.assert_frame_equal(again, metrics)
+
+
+def test_settings_that_are_asked_for_again_find_their_run(
+    store, tmp_path, monkeypatch, small
+):
+    """Finish at .001, begin at .002, return to .001, then to .002."""
+    run, settings = tmp_path / "run", Settings(**OPTIONS)
+    metrics = train(store, run, settings)
+    monkeypatch.setitem(OPTIONS, "learning_rate", 0.002)
+    interrupted(store, run)
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "run_epochs", None)  # calling it would fail
+        pd.testing.assert_frame_equal(train(store, run, settings), metrics)
+    train(store, run, Settings(**OPTIONS))
+    assert "resumes after epoch 1" in (run / "log.txt").read_text()
+    pd.testing.assert_frame_equal(train(store, run, settings), metrics)
+
+
 def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch):
     def stop(epoch):
         def after(metrics):
@@ -192,7 +304,8 @@ def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch)
     here = execution_facts(open_accelerator())
     there = {**here, "threads": here["threads"] + 1}
     monkeypatch.setattr(run_module, "execution_facts", lambda accelerator: there)
-    here, there = ({**place, "accumulation": 1} for place in (here, there))
+    own = {"accumulation": 1, **versions(), "sources": sources_digest()}
+    here, there = ({**place, **own} for place in (here, there))
     train(store, tmp_path, Settings(**OPTIONS))
     record = json.loads((tmp_path / "provenance.json").read_text())
     assert record["ran_on"] == [here, there]

@@ -1,6 +1,7 @@
 """The doctor: each of its checks, and what it says before anything is installed."""
 
 import ast
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from aulib.model import build_model
 from companion.base.paths import ROOT
@@ -29,7 +31,9 @@ def test_the_doctor_speaks_before_anything_is_installed():
     for package in (".", "base", "workflow"):
         path = ROOT / "companion" / package / "__init__.py"
         body = ast.parse(path.read_text()).body
-        assert all(isinstance(node, ast.Expr) for node in body)  # no import
+        imported = [n for n in body if isinstance(n, ast.Import | ast.ImportFrom)]
+        assert [ast.unparse(node) for node in imported] in ([], ["import sys"])
+        ast.parse(path.read_text(), feature_version=(3, 8))
     for module in ("workflow/doctor.py", "base/paths.py"):
         source = (ROOT / "companion" / module).read_text()
         ast.parse(source, feature_version=(3, 8))
@@ -42,6 +46,19 @@ def test_the_doctor_speaks_before_anything_is_installed():
     assert " not installed: torch, torchvision, accelerate …" in packages
     assert disk.endswith("about 7 GB needed")
     assert last.startswith("Next: ") and last.endswith("make")
+
+
+def test_windows_is_told_of_wsl_in_one_line(tmp_path):
+    """Before anything of ours is imported, by the first command of every kind."""
+    commands = ["from companion.workflow import doctor", "import companion.bp4d"]
+    for command in commands:
+        code = f"import sys; sys.platform = 'win32'; {command}"
+        answer = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        )
+        assert answer.returncode == 1
+        (line,) = answer.stderr.splitlines()
+        assert "Linux and macOS" in line and "WSL" in line
 
 
 def test_an_old_python_is_all_that_is_told(monkeypatch):
@@ -71,7 +88,8 @@ def test_the_doctor_here_finds_python_and_packages():
     assert findings["Python"].state == "ok"
     assert findings["packages"].state in ("ok", "note")
     assert list(findings) == [
-        *("Python", "packages", "data", "GPU", "weights", "disk", "run")
+        *("Python", "packages", "kernel", "data", "GPU", "weights", "grids"),
+        *("disk", "locks", "run"),
     ]
 
 
@@ -160,13 +178,21 @@ def test_data_that_are_real(tmp_path):
 
 
 def test_gpu(monkeypatch):
+    bp4d = load_profile("bp4d"), "make PROFILE=bp4d"
+    monkeypatch.delenv("AULIB_ALLOW_CPU", raising=False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert doctor.check_gpu(load_profile("standin")).state == "ok"
-    assert doctor.check_gpu(load_profile("bp4d")).state == "note"
+    for name in ("standin", "tiny"):
+        assert doctor.check_gpu(load_profile(name), "make").state == "ok"
+    finding = doctor.check_gpu(*bp4d)
+    assert finding.state == "missing"
+    assert "6 trainings, about 33 days each on 8 processor threads" in finding.found
+    assert finding.command.endswith("AULIB_ALLOW_CPU=1 make PROFILE=bp4d")
+    monkeypatch.setenv("AULIB_ALLOW_CPU", "1")
+    assert doctor.check_gpu(*bp4d).state == "note"
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Some GPU")
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (0, 80 * 2**30))
-    assert doctor.check_gpu(load_profile("bp4d")).found == "Some GPU, 80 GiB"
+    assert doctor.check_gpu(*bp4d).found == "Some GPU, 80 GiB"
 
 
 def test_weights(tmp_path, monkeypatch):
@@ -176,8 +202,12 @@ def test_weights(tmp_path, monkeypatch):
     assert finding.state == "missing"
     assert finding.command == f"git checkout -- {path}"
     (tmp_path / path).parent.mkdir(parents=True)
-    (tmp_path / path).touch()
+    torch.save({}, tmp_path / path)
     assert doctor.check_weights(profile, tmp_path) == ("ok", path, "")
+    (tmp_path / path).write_bytes((tmp_path / path).read_bytes()[:99])
+    finding = doctor.check_weights(profile, tmp_path)
+    assert finding.state == "missing" and "standin_vgg16.pt: damaged" in finding.found
+    assert finding.command == f"git checkout -- {path}"
     other = {"models": {"proposed": {"weights": "elsewhere/vgg16.pt"}}}
     assert doctor.check_weights(other, tmp_path).state == "missing"
 
@@ -187,9 +217,62 @@ def test_weights(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
     finding = doctor.check_weights(load_profile("bp4d"), tmp_path)
     assert finding.state == "note" and "vgg16-397923af.pth" in finding.found
-    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth").touch()
+    path = tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"the beginning of a download")
+    finding = doctor.check_weights(load_profile("bp4d"), tmp_path)
+    assert finding.state == "missing" and f"{path}: damaged" in finding.found
+    subprocess.run(finding.command, shell=True, check=True)  # the advice works
+    assert doctor.check_weights(load_profile("bp4d"), tmp_path).state == "note"
+    monkeypatch.setattr("aulib.model._verify", lambda path: None)
+    torch.save({}, path)
     assert doctor.check_weights(load_profile("bp4d"), tmp_path).state == "ok"
+
+
+def test_kernel(monkeypatch, tmp_path):
+    assert doctor.check_kernel() == ("ok", "python3", "")
+    spec = tmp_path / "kernels" / "python3" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [str(tmp_path / "removed" / "python"), "-m", "ipykernel_launcher"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "x", "language": "x"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    finding = doctor.check_kernel()
+    assert finding.state == "missing" and f"{argv[0]}, which is not" in finding.found
+
+
+def test_no_kernel(monkeypatch):
+    def none(*arguments):
+        raise NoSuchKernel("python3")
+
+    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
+    assert doctor.check_kernel()[:2] == ("missing", "python3 is not installed")
+
+
+def test_grids(monkeypatch, tmp_path):
+    finding = doctor.check_grids(ROOT)
+    assert finding.state == "ok" and "ablation, ablation_batch" in finding.found
+    monkeypatch.setattr("companion.base.grids.ROOT", tmp_path)
+    folder = tmp_path / "notebooks" / "grids"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("seeds: 42\n")
+    finding = doctor.check_grids(tmp_path)
+    assert finding.state == "note" and "mine.yaml: " in finding.found
+
+
+def test_locks(monkeypatch, tmp_path):
+    assert doctor.check_locks(tmp_path).state == "ok"
+    asked = []
+
+    def without(directory):
+        asked.append(directory)
+        return "Function not implemented"
+
+    monkeypatch.setattr("companion.base.files.can_lock", without)
+    finding = doctor.check_locks(tmp_path)
+    assert finding.state == "note" and "Function not implemented" in finding.found
+    (tmp_path / "runs").mkdir()
+    doctor.check_locks(tmp_path)
+    assert asked == [tmp_path, tmp_path / "runs"]
 
 
 def test_disk():
@@ -254,6 +337,7 @@ def test_the_next_command_is_about_what_is_missing():
     [
         (ImportError("No module named 'torch'"), "rm -rf .venv && make"),
         (OSError("libcudart: not found"), ""),
+        (RuntimeError("no CUDA-capable device is detected"), ""),
     ],
 )
 def test_a_check_that_fails_is_a_line_of_the_table(error, command):

@@ -1,3 +1,7 @@
+"""Recording: which files are copied, and what is left alone."""
+
+import subprocess
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,3 +74,25 @@ def test_sums_are_recorded_only_if_every_run_is_finished(tmp_path, monkeypatch):
     missing.clear()
     assert record.record_sums("standin", "ablation")
     assert len(pd.read_parquet(target)) == 2 * 3 * 5
+
+
+def test_a_users_own_notebook_is_left_alone(tmp_path, monkeypatch):
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    for name in ("00_ours.ipynb", "07_mine.ipynb"):
+        (notebooks / name).write_text("old")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(
+        ["git", "-C", tmp_path, "add", notebooks / "00_ours.ipynb"], check=True
+    )
+
+    def execute(source, target, parameters):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text("new")
+
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(record, "execute", execute)
+    record.record_notebooks()
+    assert (notebooks / "00_ours.ipynb").read_text() == "new"
+    assert (notebooks / "07_mine.ipynb").read_text() == "old"

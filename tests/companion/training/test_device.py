@@ -1,0 +1,104 @@
+"""What counts as memory that is short, and what is said about it."""
+
+from types import SimpleNamespace
+
+import faults
+import pytest
+import torch
+
+import companion.methods.objective
+from companion.analysis.features import extract_features
+from companion.training import loop
+from companion.training.device import memory_advice, out_of_memory
+from companion.training.loop import Settings
+from companion.training.run import train
+
+CPU = SimpleNamespace(device=torch.device("cpu"))
+
+SHORT = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+    RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9"),
+    MemoryError(),
+]
+OTHERS = [
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if"),
+    RuntimeError("GET was unable to find an engine to execute this computation"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasLt`"),
+    RuntimeError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError(
+        "CUDA error: no kernel image is available for execution on the device"
+    ),
+    ValueError("out of memory"),
+]
+
+
+@pytest.mark.parametrize("error", SHORT)
+def test_memory_that_is_short_is_told_with_its_cause(error):
+    assert out_of_memory(error)
+    with pytest.raises(torch.OutOfMemoryError) as told:
+        with memory_advice(CPU, "the evaluation", "use less"):
+            raise error
+    assert told.value.__cause__ is error
+    reason = str(error).split("\n")[0] or "MemoryError"
+    expected = f"cpu: the evaluation did not fit into memory ({reason}); use less"
+    assert str(told.value) == expected
+
+
+@pytest.mark.parametrize("error", OTHERS)
+def test_other_errors_stay_as_they_are(error):
+    assert not out_of_memory(error)
+    with pytest.raises(type(error)) as told:
+        with memory_advice(CPU, "the evaluation", "use less"):
+            raise error
+    assert told.value is error
+
+
+class NarrowMemory(torch.nn.Module):
+    """Evaluates at most five frames at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = faults.small_network("proposed")
+
+    def forward(self, frames):
+        if not self.training and len(frames) > 5:
+            raise RuntimeError("CUDA error: out of memory\nand more")
+        return self.network(frames)
+
+
+def test_the_advice_for_the_evaluation_helps(store, tmp_path, monkeypatch):
+    """It is told apart from training, and a larger `accumulation` serves it too."""
+    monkeypatch.setattr(
+        companion.methods.objective, "build_model", lambda *a, **k: NarrowMemory()
+    )
+    monkeypatch.setattr(loop, "EVALUATION_BATCH", 10)
+    options = {**faults.OPTIONS, "epochs": 1, "batch_size": 8}
+    with pytest.raises(torch.OutOfMemoryError) as told:
+        train(store, tmp_path, Settings(**options))
+    assert "the evaluation did not fit" in str(told.value)
+    assert "multiply `accumulation`" in str(told.value)
+    assert "10 frames" in str(told.value) and "\n" not in str(told.value)
+    assert len(train(store, tmp_path, Settings(**options | {"accumulation": 2}))) == 1
+
+
+def test_features_take_the_profiles_accumulation(store, monkeypatch):
+    sizes = []
+
+    def features(network, images):
+        sizes.append(len(images))
+        if len(images) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return torch.zeros(len(images), 4096)
+
+    monkeypatch.setattr("companion.analysis.features.features", features)
+    monkeypatch.setattr(loop, "EVALUATION_BATCH", 10)
+    rows, network = store.rows("evaluation"), torch.nn.Identity()
+    with pytest.raises(torch.OutOfMemoryError, match="multiply `accumulation`"):
+        extract_features(network, store, rows)
+    assert extract_features(network, store, rows, 2).shape == (len(rows), 4096)
+    assert sizes[0] == 10 and max(sizes[1:]) == 5
