@@ -120,14 +120,9 @@ def selection_optimism(sums: np.ndarray, count: int, seed: int) -> np.ndarray:
 
     Returns:
         float64 array (count,), never negative, in units of the mean ICC(3,1) over the
-        AUs that have a score in both halves; NaN if none has.
-
-    Raises:
-        ValueError: there are fewer than two people.
+        AUs that have a score in both halves; NaN if none has, as with one person.
     """
     people = sums.shape[1]
-    if people < 2:
-        raise ValueError(f"to split people into halves takes two or more, not {people}")
     order = np.random.default_rng(seed).random((count, people)).argsort(axis=1)
     first = (order < people // 2).astype(float)  # (count, S): 1 in the first half
     per_au = [  # (E, count, Q) for each half

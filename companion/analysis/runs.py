@@ -160,11 +160,17 @@ def _read(path: Path) -> pd.DataFrame:
         outputs = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
-        raise ValueError(f"{path}: damaged ({reason}); train this run again") from error
+        raise ValueError(f"{path}: damaged ({reason}); {_repair(path)}") from error
     for column in ("epoch", "subject", "task", "frame", *AU_NAMES, *OUTPUT_NAMES):
         if column not in outputs:
-            raise ValueError(f"{path}: has no column {column!r}; train this run again")
+            raise ValueError(f"{path}: has no column {column!r}; {_repair(path)}")
     return outputs
+
+
+def _repair(path: Path) -> str:
+    if path.is_relative_to(ROOT / "data"):
+        return f"`git checkout -- {path.relative_to(ROOT)}` restores it"
+    return f"remove {path.parent}, and `make` trains the run again"
 
 
 def _log_end(log: Path) -> str:
