@@ -91,7 +91,7 @@ localrules:
 
 
 RUNS = expand(
-    f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb",
+    [TRAINED, f"{RUN}/notebooks/03_training_{{model}}_{{seed}}.ipynb"],
     model=PROFILE["models"],
     seed=PROFILE["seeds"],
 )
@@ -101,6 +101,7 @@ STAND_IN = [f"{RUN}/notebooks/00_stand_in.ipynb"] if PROFILE["standin"] else []
 rule all:
     input:
         STAND_IN,
+        CROPS,
         f"{RUN}/notebooks/01_data_cleaning.ipynb",
         f"{RUN}/notebooks/02_pca_dropout.ipynb",
         RUNS,
