@@ -58,12 +58,12 @@ INSTALLED := .venv/.installed
 # a killed one; Snakemake's own lock would stay. After Ctrl-C the last holder takes some seconds.
 LOCK = mkdir -p runs && locked= && lock=runs/$(PROFILE).lock && \
 	if command -v flock >/dev/null; then \
-		flock -n -E 75 $$lock true 2>/dev/null; \
-		case $$? in \
+		flock -n -E 75 $$lock true; code=$$?; \
+		case $$code in \
 			0) locked="flock -n -E 75 $$lock";; \
 			75) echo "make: another one is at work on runs/$(PROFILE): waiting 20 s for its end" >&2; \
 				locked="flock -w 20 -E 75 $$lock";; \
-			*) echo "make: no locks on this file system: start no second make beside this one" >&2;; \
+			*) echo "make: no lock (flock ended with $$code): start no second make beside this" >&2;; \
 		esac; \
 	fi
 BUSY = { code=$$?; test $$code != 75 || \
@@ -88,9 +88,10 @@ export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
 # profile of Snakemake (SLURM= names its options), the ranks of another training.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT SNAKEMAKE_PROFILE
 unexport RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE GROUP_RANK MASTER_ADDR MASTER_PORT
+unexport PMI_RANK PMI_SIZE MV2_COMM_WORLD_SIZE OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_SIZE
 # Jupyter, Snakemake and matplotlib write below the home directory, where that can be written.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
-export HOME := $(CURDIR)/.venv/home
+export HOME := $(CURDIR)/runs/.home
 endif
 
 .PHONY: all install test lab figures doctor table-2-all ablation pretrain record stress bench clean help

@@ -1,7 +1,7 @@
 # The papermill runs as a graph:
 #   00 the stand-in by itself
-#   data → 01 cleaning → 02 PCA
-#                      → 03 training (model × seed) → 04 Table II
+#   data → 01 cleaning → 03 training (model × seed) → 02 PCA, before and after training
+#                                                   → 04 Table II
 #                                                   → 05 figures
 #
 #   snakemake --cores all                        the stand-in, all of it
@@ -23,7 +23,7 @@ from snakemake.exceptions import WorkflowError
 from companion.base.grids import find_settings, load_grid, runs_of
 from companion.base.paths import ROOT
 from companion.base.profiles import load_profile
-from companion.bp4d.layout import find_layout
+from companion.bp4d.layout import find_layout, tree_state
 from companion.standin.tree import MODULES
 from companion.workflow.doctor import training_memory
 
@@ -34,16 +34,26 @@ try:
         find_layout(ROOT / PROFILE["data_root"])
 except (OSError, ValueError) as error:  # one line instead of a traceback
     raise WorkflowError(str(error)) from None
-PROCESSES = int(config.get("processes", 1))  # of each training
+
+
+def count(name, default, least):
+    """A whole number of the command line."""
+    value = str(config.get(name, default))
+    if not value.isdecimal() or int(value) < least:
+        raise WorkflowError(f"{name}={value}: a whole number of {least} or more")
+    return int(value)
+
+
+PROCESSES = count("processes", 1, 1)  # of each training
 # On a cluster this file is evaluated on the head node, in each job and in its step, with
 # the same result: it does not count local cores or GPUs, and only the head node retries.
 CLUSTER = workflow.remote_exec or workflow.resource_settings.nodes is not None
-CORES = int(config.get("cores", 8)) if CLUSTER else workflow.cores
+CORES = count("cores", 8, 1) if CLUSTER else workflow.cores
 RETRIES = 0 if workflow.remote_exec else 1
 # Per run of a grid: GPUs (on a cluster `--config gpus=1` asks for one), and the minutes
 # after which the cluster may stop it. An interrupted run resumes after its last epoch.
-GPUS = int(config.get("gpus", not CLUSTER and shutil.which("nvidia-smi") is not None))
-RUNTIME = int(config.get("runtime", 24 * 60))
+GPUS = count("gpus", int(not CLUSTER and shutil.which("nvidia-smi") is not None), 0)
+RUNTIME = count("runtime", 24 * 60, 1)
 RUN = f"runs/{NAME}"
 # Crops and trainings are not outputs of their rules, since Snakemake removes outputs
 # before a rule runs again; notebook 01 and `companion.training` check and resume them.
@@ -54,6 +64,9 @@ CLEAN = f"{RUN}/clean/frames.parquet"
 TREE = PROFILE["data_root"]
 # The stand-in is complete once standin.json exists.
 DATA = f"{TREE}/standin.json" if PROFILE["standin"] else TREE
+# Snakemake looks at a folder's own time only: a picture or CSV that is mended deep in a
+# real tree shows in the newest time and the number of its files and folders.
+STATE = None if PROFILE["standin"] else tree_state(ROOT / TREE)
 PYTHON = shlex.quote(sys.executable)
 NOTEBOOK = f"{PYTHON} -m companion.workflow.execute"
 RENDERER = [f"companion/standin/{module}.py" for module in MODULES]
@@ -157,7 +170,8 @@ rule cleaning:
         touch(CROPS),
         notebook=f"{RUN}/notebooks/01_data_cleaning.ipynb",
     params:
-        settings("data_root", "boxes", "crop_size"),
+        settings("title", "data_root", "boxes", "crop_size"),
+        STATE,
     threads: CORES
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME}"
@@ -168,13 +182,14 @@ rule pca:
         CLEAN,
         CROPS,
         weights(PROFILE["models"]["proposed"]),
+        TRAINED.format(model="proposed", seed=PROFILE["seeds"][0]),  # its spectrum too
         "companion/analysis/features.py",
         "companion/analysis/spectrum.py",
         notebook="notebooks/02_pca_dropout.ipynb",
     output:
         notebook=f"{RUN}/notebooks/02_pca_dropout.ipynb",
     params:
-        settings("network_width", "models"),
+        settings("title", "network_width", "models"),
     resources:
         gpu=1,
     shell:
@@ -208,9 +223,12 @@ rule table_2:
         "aulib/icc.py",
         sources("analysis"),
         "data/paper_table_2.csv",
+        "notebooks/grids/table_2.yaml",
         notebook="notebooks/04_table_2.ipynb",
     output:
         notebook=f"{RUN}/notebooks/04_table_2.ipynb",
+    params:
+        settings("title", "seeds", "models"),
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
 
@@ -224,6 +242,8 @@ rule figures:
         notebook="notebooks/05_figures.ipynb",
     output:
         notebook=f"{RUN}/notebooks/05_figures.ipynb",
+    params:
+        settings("title", "seeds", "models"),
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
 

@@ -35,7 +35,9 @@ def _named(item: dict, kind: str | list[str] = "object", **limits: int) -> dict:
 
 
 COUNT = _value("a whole number of 1 or more", "integer", minimum=1)
-SEED = _value("a whole number of 0 or more", "integer", minimum=0)
+SEED = _value(
+    "a whole number of 0 or more, below 2^63", "integer", minimum=0, maximum=2**63 - 1
+)
 SIDE = _value("a whole number of 32 or more", "integer", minimum=32)
 ABOVE_0 = _value("a number above 0", "number", exclusiveMinimum=0)
 WIDTH = _value(

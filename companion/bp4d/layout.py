@@ -1,10 +1,12 @@
 """Where a BP4D tree keeps its pictures and its intensity CSVs."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from aulib import AUS
+from companion.base.files import file_stamp
 from companion.bp4d import advice
 from companion.bp4d.folders import (
     AU_NAMES,
@@ -128,6 +130,28 @@ def _refuse_other_data(layout: Layout) -> None:
                 found |= {match[1], match[2]}
     if others := advice.on_other_data(found):
         raise ValueError(f"{layout.root}: {others}")
+
+
+def tree_state(root: str | Path) -> str:
+    """A hash, 16 hexadecimal digits, of the files that `read_frames` reads.
+
+    It is of names, sizes and times; no file is opened. BP4D's 147,000
+    pictures take about a second on a local disk.
+
+    Raises:
+        OSError, ValueError: as `find_layout` raises them.
+    """
+    layout, digest = find_layout(root), hashlib.sha256()
+    folders = [layout.intensities / name for name in AU_NAMES]
+    for folder in [*_sequence_folders(layout), *folders]:
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:  # its frames are in quarantine
+            names = []
+        for name in names:
+            path = f"{folder}/{name}"
+            digest.update(f"{path} {file_stamp(path)}\n".encode(errors="replace"))
+    return digest.hexdigest()[:16]
 
 
 def is_outside(path: str | Path, root: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from checkout import copy_checkout, run, write_profile
 
 from companion.analysis.runs import read_grid
@@ -142,17 +143,54 @@ def test_a_changed_setting_trains_anew(graph, tmp_path, key, value):
     (checkout / ".snakemake").symlink_to(ROOT / ".snakemake")
     write_profile(checkout, "tiny", {key: value})
     command = ["snakemake", "-n", "--quiet", "host", "--cores", "2", "--nolock"]
-    answer = run(checkout, *command, "--config", "profile=tiny")
-    assert re.search(r"^training +2$", answer.stdout, re.M), answer.stdout
-    grid = ["--config", "profile=tiny", "grid=tiny", "--", "grid"]
-    assert re.search(r"^grid_run +3$", run(checkout, *command, *grid).stdout, re.M)
+    command += ["--config", "profile=tiny", "grid=tiny", "--", "all", "grid"]
+    plan = run(checkout, *command).stdout
+    assert re.search(r"^training +2$", plan, re.M), plan
+    assert re.search(r"^grid_run +3$", plan, re.M), plan
 
 
 def test_a_grid_of_other_profiles_is_refused_in_one_line(graph):
     command = ["snakemake", "-n", "--cores", "2", "--nolock", "--config"]
     answer = run(ROOT, *command, "profile=tiny", "grid=ablation", "--", "grid")
     assert answer.returncode != 0
-    assert "ablation.yaml: profiles: standin, not tiny; add tiny" in answer.stderr
+    assert "ablation.yaml: profiles: standin, not tiny; add tiny" in answer.stdout
+
+
+def test_a_grid_plans_each_profiles_crops_and_what_its_jobs_ask_for(tmp_path):
+    """On a cluster: GPUs and memory of each job, from the command line and profile."""
+    checkout = copy_checkout(tmp_path / "copy")
+    grid = yaml.safe_load((checkout / "notebooks/grids/tiny.yaml").read_text())
+    grid |= {"profiles": ["tiny", "paper"], "models": {}}
+    (checkout / "notebooks/grids/two.yaml").write_text(yaml.safe_dump(grid))
+    models = {"proposed": {"weights": "imagenet"}}
+    changes = {
+        "network_width": 1.0,
+        "models": models,
+        "crop_size": 224,
+        "batch_size": 64,
+    }
+    write_profile(checkout, "paper", changes)
+    command = [
+        "snakemake",
+        "-n",
+        "--cores",
+        "2",
+        "--nolock",
+        "--config",
+        "profile=tiny",
+    ]
+    answer = run(checkout, *command, "grid=two", "gpus=1", "--", "grid")
+    plan = answer.stdout
+    assert answer.returncode == 0, plan[-2000:] + answer.stderr[-2000:]
+    for rule, count in [("cleaning", 1), ("other_profile", 1), ("grid_run", 4)]:
+        assert re.search(rf"^{rule} +{count}$", plan, re.M), plan[:2000]
+    memory = {int(mib) for mib in re.findall(r"mem_mb=(\d+)", plan)}
+    assert len(memory) == 2 and min(memory) < 4000 < 12_000 < max(memory)
+    assert "gpu=1" in plan
+    for wrong in ("gpus=two", "runtime=long", "processes=0", "processes=-2"):
+        answer = run(checkout, *command, "grid=two", wrong, "--", "grid")
+        assert answer.returncode != 0
+        assert f"{wrong}: a whole number of " in answer.stdout
 
 
 def test_a_training_that_fails_keeps_the_earlier_files(graph):
@@ -175,7 +213,7 @@ def test_a_training_that_fails_keeps_the_earlier_files(graph):
 
 def test_a_grid_resumes_where_it_was_stopped_and_names_the_run_that_failed(graph):
     """One of three runs fails, the second time too; then it is repaired."""
-    blocked = RUN / "training" / "x2-joint_47" / "provenance.json"
+    blocked = RUN / "training" / "x2-joint_47" / "parameters.json"
     blocked.parent.mkdir()
     blocked.write_text("{")
     command = ["--keep-going", "--config", "profile=tiny", "grid=tiny"]
@@ -184,8 +222,14 @@ def test_a_grid_resumes_where_it_was_stopped_and_names_the_run_that_failed(graph
     done = {path.parent.name for path in RUN.glob("training/*_47/grid")}
     assert done == {"hog_47", "x1-joint_47"}
     assert answer.stderr.count("Error in rule grid_run") == 2  # it was tried twice
-    assert "provenance.json: damaged" in answer.stderr and "remove it" in answer.stderr
+    assert "parameters.json: damaged" in answer.stderr and "remove it" in answer.stderr
     assert list(read_grid("tiny", "runs", "tiny")[1]) == [("x2-joint", 47)]
+    for grid in ("tiny", "slurm"):  # two runs, and none
+        answers = execute_ablation(grid)
+        assert (answers.returncode == 0) == (grid == "tiny"), answers.stderr[-2000:]
+    assert "no run is finished: `make ablation PROFILE=tiny GRID=slurm` trains" in (
+        answers.stderr
+    )
 
     blocked.unlink()
     log = RUN / "training" / "x1-joint_47" / "log.txt"
@@ -198,6 +242,18 @@ def test_a_grid_resumes_where_it_was_stopped_and_names_the_run_that_failed(graph
     assert log.read_text() == before  # read, not trained
     answer = grid_call("-n", *command)
     assert "Nothing to be done" in answer.stdout + answer.stderr
+    answer = execute_ablation("tiny")
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    effects = pd.read_csv(RUN / "ablation" / "effects.csv")
+    assert effects.loc[effects["AU"] == "mean", "size"].notna().all()
+
+
+def execute_ablation(grid: str) -> subprocess.CompletedProcess:
+    """Notebook 06 on the runs of a grid."""
+    target = RUN / "notebooks" / "06_ablation.ipynb"
+    command = ["companion.workflow.execute", "notebooks/06_ablation.ipynb", target]
+    options = {"profile": "tiny", "source": "runs", "grid": grid}
+    return run(ROOT, *command, *(w for o in options.items() for w in ("-p", *o)))
 
 
 def grid_call(*arguments: str) -> subprocess.CompletedProcess:
@@ -222,7 +278,7 @@ def real(graph, tmp_path_factory):
     """The whole graph with `standin: null`, as with BP4D, on four people.
 
     Seeds of no grid, no pre-training, weights from outside of the checkout; AU17 has no
-    known code in the evaluation half.
+    known code in the evaluation half, and no evaluation frame has all other codes.
     """
     checkout = copy_checkout(tmp_path_factory.mktemp("real") / "check out")
     for person in PEOPLE:
@@ -232,12 +288,13 @@ def real(graph, tmp_path_factory):
         if path.name.startswith(PEOPLE):
             target = checkout / "my data" / path.relative_to(RUN / "BP4D")
             target.parent.mkdir(parents=True, exist_ok=True)
-            unknown = path.name.endswith("AU17.csv") and path.name[:4] in PEOPLE[2:]
+            unknown = re.match("F008.*AU(17|06)|M002.*AU(17|10)", path.name)
             text = path.read_text()
             target.write_text(re.sub(r",\d", ",9", text) if unknown else text)
     weights = checkout.parent / "their weights.pt"
     shutil.copy(ROOT / "data" / "pretrained" / "standin_vgg16.pt", weights)
-    models = {"proposed": {"weights": None}, "baseline": {"weights": str(weights)}}
+    models = {"proposed": {"weights": None}}
+    models["baseline"] = {"weights": str(weights), "sampler": "iterative"}
     changes = {"title": "a tree", "data_root": "my data", "standin": None}
     changes |= {"seeds": [7], "epochs": 2, "models": models}
     write_profile(checkout, "real", changes)
@@ -265,6 +322,39 @@ def test_every_notebook_ends_on_a_tree_that_is_no_stand_in(real):
     assert "for want of known evaluation frames: AU17" in text
     assert "mean ICC" in (real / "training" / "proposed_7" / "log.txt").read_text()
     assert "of 4 AUs" in (real / "training" / "proposed_7" / "log.txt").read_text()
+
+
+def test_other_boxes_are_used_and_a_change_of_them_or_of_the_tree_is_seen(real):
+    checkout = real.parents[1]
+    boxes = pd.read_csv(real / "clean" / "boxes.csv")
+    boxes.loc[[3, len(boxes) - 3], ["x1", "y1"]] += 5000  # of the first and last person
+    boxes.to_csv(checkout / "my boxes.csv", index=False)
+    write_profile(checkout, "boxes", {"boxes": "my boxes.csv"}, of="real")
+    graph = ["snakemake", "--cores", "2", "--nolock", "--config", "profile=boxes", "--"]
+    target = "runs/boxes/clean/frames.parquet"
+    answer = run(checkout, *graph, target)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    frames = pd.read_parquet(checkout / target)
+    wrong = frames[frames["box_reason"] != ""]
+    assert [*wrong["split"]] == ["train", "evaluation"]
+    assert [*wrong["kept"]] == [False, True]
+
+    plan = ["snakemake", "-n", *graph[1:], target]
+    assert "Nothing to be done" in run(checkout, *plan).stdout
+    boxes.assign(score=2).to_csv(checkout / "my boxes.csv", index=False)
+    assert re.search(r"^cleaning +1$", run(checkout, *plan).stdout, re.M)
+    boxes.to_csv(checkout / "my boxes.csv", index=False)
+    assert "Nothing to be done" in run(checkout, *plan).stdout
+    picture = checkout / "my data" / frames["path"].iloc[0]
+    picture.write_bytes(picture.read_bytes() + b" ")  # in place
+    assert re.search(r"^cleaning +1$", run(checkout, *plan).stdout, re.M)
+
+    command = ["companion.workflow.execute", "notebooks/01_data_cleaning.ipynb"]
+    command += ["out.ipynb", "-p", "profile", "boxes"]
+    answer = run(checkout, *command, "-p", "keep_doubtful_evaluation", "False")
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    frames = pd.read_parquet(checkout / target)
+    assert not frames.loc[frames["box_reason"] != "", "kept"].any()
 
 
 def test_verdicts_are_of_the_data_where_they_are_no_stand_in(real):

@@ -392,13 +392,19 @@ def test_a_file_system_without_locks_is_named_and_used(checkout, tmp_path):
     broken.chmod(0o755)
     answer, log = checkout[1]("all", PATH=f"{broken.parent}:{os.environ['PATH']}")
     assert answer.returncode == 0, answer.stderr
-    assert answer.stderr.count("make: no locks on this file system") == 1
+    assert answer.stderr.count("make: no lock (flock ended with 71)") == 1
     assert any("snakemake" in line for line in log)
 
 
 def test_what_the_callers_other_work_left_is_set_aside(checkout, tmp_path):
     left = {"PIP_USER": "1", "PIP_TARGET": "/x", "SNAKEMAKE_PROFILE": "cluster"}
-    left |= {"WORLD_SIZE": "4", "RANK": "2", "MASTER_ADDR": "node7", "PYTHONPATH": "/y"}
+    left |= {
+        "WORLD_SIZE": "4",
+        "PMI_SIZE": "4",
+        "RANK": "2",
+        "MASTER_ADDR": "node7",
+        "PYTHONPATH": "/y",
+    }
     answer, _ = checkout[1]("all", PIP_INDEX_URL="kept", HOME="/nowhere/home", **left)
     assert answer.returncode == 0, answer.stderr
     environment = dict(
@@ -408,7 +414,7 @@ def test_what_the_callers_other_work_left_is_set_aside(checkout, tmp_path):
     )
     assert not set(left) & set(environment)
     assert environment["PIP_INDEX_URL"] == "kept"  # a registry of the user's own
-    assert environment["HOME"] == str(checkout[0] / ".venv" / "home")
+    assert environment["HOME"] == str(checkout[0] / "runs" / ".home")
 
 
 def test_a_home_that_can_be_written_is_kept(checkout, tmp_path):
@@ -442,6 +448,24 @@ def test_make_on_windows_is_one_line(checkout):
     answer, log = checkout[1]("all", OS="Windows_NT")
     assert answer.returncode == 2 and not log
     assert "Windows is not supported; run make in WSL" in answer.stderr
+
+
+def test_a_machine_with_a_gpu_trains_one_run_at_a_time(checkout, tmp_path):
+    gpu = tmp_path / "bin" / "nvidia-smi"
+    gpu.parent.mkdir()
+    gpu.write_text("#!/bin/sh\necho 'GPU 0: Some GPU (UUID: GPU-1)'\n")
+    gpu.chmod(0o755)
+    path = f"{gpu.parent}:{os.environ['PATH']}"
+    _, log = checkout[1]("all", PATH=path)
+    (graph,) = [line for line in log if "snakemake" in line]
+    assert "--cores all --resources gpu=1 --nolock" in graph
+    _, log = checkout[1](
+        "ablation", "SLURM=gpus=1 --executor slurm --jobs 8", PATH=path
+    )
+    (graph,) = [line for line in log if "snakemake" in line]
+    assert "--cores" not in graph and "--resources" not in graph
+    ending = "grid=ablation gpus=1 --executor slurm --jobs 8 --keep-going -- grid"
+    assert graph.endswith(ending)
 
 
 def test_ci_runs_make_test_from_anywhere(tmp_path):

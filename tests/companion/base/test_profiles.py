@@ -99,6 +99,7 @@ WRONG = [
     ("seeds", [], "seeds: [] is not a list of different seeds: [42, 43]"),
     ("seeds", [1, 1], "seeds: [1, 1] is not a list of different seeds: [42, 43]"),
     ("seeds", [1, -1], "seeds.1: -1 is not a whole number of 0 or more"),
+    ("seeds", [2**63], f"seeds.0: {2**63} is not a whole number of 0 or more, below"),
     ("seeds", [1.5], "seeds.0: 1.5 is not a whole number of 0 or more"),
     ("title", 7, "title: 7 is not a line of text"),
     ("title", "two\nlines", r"title: 'two\nlines' is not a line of text"),

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES, read_frames
 from companion.bp4d.codes import join_codes
 from companion.bp4d.folders import PEOPLE, TASKS
-from companion.bp4d.layout import Layout, find_layout, find_sequences
+from companion.bp4d.layout import Layout, find_layout, find_sequences, tree_state
 from companion.standin.labels import make_labels
 
 
@@ -217,3 +219,23 @@ def test_a_folder_of_other_things_is_described(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "iterdir", refuse)  # what can't be listed is passed over
     assert "it holds 'a', 'b', 'c' and 1 more" in complaint(tmp_path)
+
+
+def test_the_state_of_a_tree_changes_with_whatever_is_read(tmp_path):
+    write_tree(tmp_path, {("F001", "T1"): NAMES}, sequence())
+    states = [tree_state(tmp_path)]
+    picture = tmp_path / "BP4D-training" / "F001" / "T1" / "2.jpg"
+    picture.write_bytes(picture.read_bytes() + b"x")  # in place
+    states.append(tree_state(tmp_path))
+    os.utime(picture, (1, 1))
+    states.append(tree_state(tmp_path))
+    os.rename(picture, picture.with_name("4.jpg"))
+    states.append(tree_state(tmp_path))
+    (tmp_path / OLD / "AU10" / "F001_T1_AU10.csv").write_text("1,1\n")
+    states.append(tree_state(tmp_path))
+    assert len(set(states)) == 5
+    (tmp_path / "notes.txt").write_text("mine")
+    shutil.rmtree(tmp_path / OLD / "AU10")
+    assert tree_state(tmp_path) not in states
+    with pytest.raises(FileNotFoundError):
+        tree_state(tmp_path / "nowhere")
