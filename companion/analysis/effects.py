@@ -18,6 +18,9 @@ from companion.analysis.bootstrap import percentile_interval
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
+EFFECT_COLUMNS = ["effect", "AU", "size", "low", "high", "seeds ±", "lower", "upper"]
+EFFECT_COLUMNS += ["pairs", "with stalled"]
+
 Levels = dict[str, dict[str, str]]
 """Model → change → level; see `companion.base.grids.levels_of_models`."""
 
@@ -123,8 +126,9 @@ def main_effects(
             "with stalled": _with_mean(all_pairs)[0],
         }
         parts.append(pd.DataFrame(part))
-    empty = pd.DataFrame(columns=["effect", "AU"])
-    return pd.concat(parts, ignore_index=True) if parts else empty
+    if not parts:
+        return pd.DataFrame(columns=EFFECT_COLUMNS, dtype=float)
+    return pd.concat(parts, ignore_index=True)[EFFECT_COLUMNS]
 
 
 def simple_effects(

@@ -102,7 +102,7 @@ def test_only_the_rules_that_depend_on_a_change_run_again(graph):
     notebook = RUN / "notebooks" / "03_training_proposed_42.ipynb"
     kept = notebook.read_bytes()
     notebook.unlink()
-    assert planned() == {"all", "training", "table_2", "figures", "total"}
+    assert planned() == {"all", "training", "pca", "table_2", "figures", "total"}
     notebook.write_bytes(kept)
     assert "Nothing to be done" in snakemake("-n")  # contents count, not times
 
@@ -336,8 +336,8 @@ def test_other_boxes_are_used_and_a_change_of_them_or_of_the_tree_is_seen(real):
     assert answer.returncode == 0, answer.stderr[-2000:]
     frames = pd.read_parquet(checkout / target)
     wrong = frames[frames["box_reason"] != ""]
-    assert [*wrong["split"]] == ["train", "evaluation"]
-    assert [*wrong["kept"]] == [False, True]
+    assert {*wrong["split"]} == {"train", "evaluation"}
+    assert (wrong["kept"] == (wrong["split"] == "evaluation")).all()
 
     plan = ["snakemake", "-n", *graph[1:], target]
     assert "Nothing to be done" in run(checkout, *plan).stdout

@@ -123,6 +123,13 @@ def test_pairs_of_missing_models_and_within_a_level():
     assert main_effects(LEVELS, CHANGES, {}, (0.01, 4)).empty
 
 
+def test_without_a_pair_there_are_no_effects_and_the_same_columns():
+    whole = main_effects(LEVELS, CHANGES, additive(), (0.01, 4))
+    one = dict([next(iter(additive().items()))])
+    none = main_effects(LEVELS, CHANGES, one, (np.nan, 0))
+    assert len(none) == 0 and list(none.columns) == list(whole.columns)
+
+
 def test_the_pooled_sd_is_pooled():
     runs = {"one": [0.1, 0.2, 0.3], "two": [1.0, 1.4], "three": [5.0]}
     variances = [np.var(runs[name], ddof=1) for name in ("one", "two")]
