@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 BLOCK = 512  # tasks handed to the processes at a time
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-"""How Lustre, NFS and others report that they have no locks."""
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+"""How Lustre, NFS, FUSE and others report that they have no locks."""
 
 
 @contextmanager

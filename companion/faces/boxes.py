@@ -17,7 +17,8 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
     """Read the face boxes of another detector from a CSV.
 
     Args:
-        path: a CSV with a header and one row for each frame. The columns subject, task,
+        path: a CSV with a header and one row for each frame, its cells separated by
+            commas, semicolons or tabs, in UTF-8 or UTF-16. The columns subject, task,
             frame, x0, y0, x1 and y1 are required; num_faces and score are optional. A
             frame without a face has a blank box. Case in the header, and blanks around
             names and values, do not matter. The table of `detect_boxes`, written with
@@ -30,8 +31,17 @@ def read_boxes(path: str | Path) -> pd.DataFrame:
         ValueError: the file lacks a column, or a value or a row is invalid.
     """
     try:
+        with open(path, "rb") as file:
+            start = file.read(4096)
+        encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        header = start.decode(encoding, "replace").split("\n")[0]
         text = pd.read_csv(
-            path, dtype=str, keep_default_na=False, skip_blank_lines=False
+            path,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            encoding=encoding,
+            sep=max(",;\t", key=header.count),
         )
     except ValueError as error:  # pandas' errors are ValueErrors
         raise ValueError(f"{path}: no CSV of boxes ({error}); see read_boxes") from None
@@ -90,8 +100,8 @@ def match_boxes(
 
     Raises:
         ValueError: the CSV can't be read, or it does not belong to these pictures: less
-            than half of the frames have a row, it counts the frames from 0 and the
-            names of the pictures do not, or its boxes are not in the pictures' pixels.
+            than half of the frames have a row, it counts the frames differently than
+            the names of the pictures, or its boxes are not in the pictures' pixels.
     """
     boxes = read_boxes(path)
     boxes["line"] = np.arange(len(boxes)) + 2
@@ -104,8 +114,14 @@ def match_boxes(
         subject, task, frame = strange[KEY].iloc[0]
         example = f"{subject!r}, {task!r}, {frame} in line {strange['line'].iloc[0]}"
     found = paths.merge(boxes, "left", KEY, validate="one_to_one")
+    _check_shift(path, boxes, frames)
     if 2 * matched < len(frames):
         missing = found.loc[found["line"].isna(), KEY].iloc[0]
+        if not len(strange):
+            raise ValueError(
+                f"{path}: has rows for {matched} of {len(frames)} frames; add the "
+                f"others, such as {' '.join(map(str, missing))}"
+            )
         raise ValueError(
             f"{path}: only {matched} of {len(frames)} frames have a row; "
             "correct subject, task and frame (the number in the picture's name): "
@@ -119,6 +135,27 @@ def match_boxes(
     if example:
         summary += f"; rows of no frame: {len(strange)}, the first is {example}"
     return found[BOX_COLUMNS], summary
+
+
+def _check_shift(path: str | Path, boxes: pd.DataFrame, frames: pd.DataFrame) -> None:
+    """Refuse frames that are counted from another number than the pictures'.
+
+    In most sequences the first and the last row then are as far from the first and the
+    last frame. A CSV of whole videos has more rows, at both ends.
+    """
+    ranges = [
+        table.groupby(["subject", "task"])["frame"].agg(["min", "max"])
+        for table in (boxes, frames)
+    ]
+    apart = (ranges[0] - ranges[1]).dropna()
+    shifted = apart[(apart["min"] == apart["max"]) & (apart["min"] != 0)]
+    if len(shifted) > len(apart) / 2:
+        subject, task = shifted.index[0]
+        raise ValueError(
+            f"{path}: in {len(shifted)} of {len(apart)} sequences the frames are "
+            f"counted differently, in {subject} {task} by "
+            f"{shifted['min'].iloc[0]:+.0f}; number them as the pictures' names do"
+        )
 
 
 def _check_count(

@@ -36,6 +36,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     profile_name, name, seed = arguments.profile, arguments.model, arguments.seed
+    if not 0 <= seed < 2**63:
+        sys.exit(f"seed {seed}: a whole number of 0 or more, below 2^63")
+    if arguments.processes < 1:
+        sys.exit(f"--processes {arguments.processes}: a whole number of 1 or more")
     try:
         profile = load_profile(profile_name)
         model = find_settings(profile, name, arguments.grid)

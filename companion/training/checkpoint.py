@@ -64,7 +64,7 @@ def begin(
         ValueError: there are checkpoints, and none can be used.
     """
     found = _parameters(directory)
-    if found and found != parameters:
+    if found and found != parameters and _holds_run(directory):
         why = f"other settings are asked for ({difference(found, parameters)})"
         _put_aside(directory, "before", why, log)
     if found != parameters and not _checkpoints(directory):
@@ -144,9 +144,29 @@ def _bring_back(directory: Path, parameters: dict, log: Callable[[str], None]) -
         return
     aside = max(found, key=finished)
     if directory.exists():
-        _put_aside(directory, "before", "it holds no run, at most a log", log)
+        _merge_log(directory, aside)
+        try:
+            directory.rmdir()
+        except OSError:  # not empty
+            _put_aside(directory, "before", "it holds no run", log)
     os.rename(aside, directory)
     log(f"{directory}: the run that was {aside.name} is back")
+
+
+def _holds_run(directory: Path) -> bool:
+    """Whether a directory has more of a run than what stands there before an epoch."""
+    files = (directory / name for name in (OUTPUTS, BEST, PROVENANCE))
+    return bool(_checkpoints(directory)) or any(path.exists() for path in files)
+
+
+def _merge_log(directory: Path, aside: Path) -> None:
+    """Empty the directory of a run that has not begun; its log goes to `aside`'s."""
+    log = directory / "log.txt"
+    if log.is_file():
+        with open(aside / "log.txt", "a") as file:
+            file.write(log.read_text())
+    for path in (log, directory / PARAMETERS):
+        path.unlink(missing_ok=True)
 
 
 def finished(directory: Path) -> bool:

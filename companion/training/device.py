@@ -4,6 +4,7 @@ One process on a processor or on one GPU is the rule. Hugging Face Accelerate ha
 several processes, on one machine or more: each has an `Accelerator`.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ find an engine", are not among them.
 """
 
 
+WORLD_SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where Accelerate looks for the number of processes."""
+
+
 class Bfloat16(nn.Module):
     """VGG16 with its 4,096 features in bfloat16 and its last layer in float32.
 
@@ -50,7 +55,18 @@ def open_accelerator() -> Accelerator:
 
     On a GPU it selects cuDNN's deterministic algorithms. The precision in the user's
     configuration of Accelerate is ignored.
+
+    Raises:
+        ValueError: a variable of the environment counts several processes, and no
+            launcher has started them.
     """
+    for name in WORLD_SIZES:
+        size = os.environ.get(name, "1")
+        if size != "1" and "MASTER_ADDR" not in os.environ:
+            raise ValueError(
+                f"{name}={size} is left over from other work, and no launcher has "
+                f"started {size} processes: unset {name}, or use `accelerate launch`"
+            )
     gpu = torch.cuda.is_available()
     if gpu:
         torch.backends.cudnn.deterministic = True

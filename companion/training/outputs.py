@@ -37,7 +37,8 @@ def mean_score(scores: np.ndarray) -> np.ndarray:
 
     Returns:
         float (...). NaN where no AU has a score, and for a row that lacks one of those
-        AUs (a bootstrap's resample can), since its mean would be of other AUs.
+        AUs (a bootstrap's resample can), since its mean would be of other AUs. So rows
+        that are compared go into one call.
     """
     scored = ~np.isnan(scores).all(axis=tuple(range(scores.ndim - 1)))
     if not scored.any():

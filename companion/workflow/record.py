@@ -99,16 +99,24 @@ def copy_all(copies: dict[Path, Path]) -> None:
         shutil.copyfile(source, target)
 
 
-def record_notebooks() -> None:
-    """Execute the notebooks with their own parameters; keep them and their figures.
+def tracked_notebooks() -> list[Path]:
+    """The notebooks that git tracks; any other is the user's own.
 
-    A notebook that git does not track is the user's own and left alone.
+    Raises:
+        OSError: git can't list them.
     """
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "notebooks/*.ipynb"]
+    listed = subprocess.run(command, capture_output=True, text=True)
+    if listed.returncode:
+        raise OSError(f"{ROOT}: git can't list the notebooks: {listed.stderr.strip()}")
+    return [ROOT / name for name in sorted(listed.stdout.split("\0")) if name]
+
+
+def record_notebooks(notebooks: list[Path]) -> None:
+    """Execute the notebooks with their own parameters; keep them and their figures."""
     made = run_directory("standin")
-    listing = ["git", "-C", str(ROOT), "ls-files", "-z", "notebooks/*.ipynb"]
-    names = subprocess.check_output(listing, text=True).split("\0")
     executed = {}
-    for notebook in [ROOT / name for name in sorted(names) if name]:
+    for notebook in notebooks:
         target = made / "notebooks" / "as_committed" / notebook.name
         print(notebook.name, flush=True)
         try:
@@ -125,13 +133,14 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m companion.workflow.record PROFILE")
     try:
+        notebooks = tracked_notebooks()  # first: nothing is copied if git fails
         copy_all(training_copies(sys.argv[1]) | benchmark_copies())
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         sys.exit(str(error))
     if sys.argv[1] == "standin":
         if not record_sums("standin", "ablation"):
             print("ablation: not all runs are finished; the recorded sums stay")
-        record_notebooks()
+        record_notebooks(notebooks)
     print("recorded; `git status` shows what changed")
 
 

@@ -8,10 +8,34 @@ import torch
 
 import companion.methods.objective
 from companion.analysis.features import extract_features
-from companion.training import loop
+from companion.training import device, loop
 from companion.training.device import memory_advice, out_of_memory
 from companion.training.loop import Settings
 from companion.training.run import train
+
+SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_number_of_processes_that_nobody_started_is_one_line(monkeypatch, name):
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    monkeypatch.setenv(name, "4")
+    message = f"^{name}=4 is left over from other work, and no launcher has started 4"
+    with pytest.raises(ValueError, match=message):
+        device.open_accelerator()
+    monkeypatch.setenv(name, "1")
+    assert device.open_accelerator().num_processes == 1
+
+
+def test_a_gpu_is_used_with_deterministic_algorithms(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    monkeypatch.setattr(device, "Accelerator", lambda **options: asked.update(options))
+    device.open_accelerator()
+    assert asked == {"cpu": False, "mixed_precision": "no"}
+    assert torch.backends.cudnn.deterministic
+
 
 CPU = SimpleNamespace(device=torch.device("cpu"))
 

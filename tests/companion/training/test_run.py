@@ -21,7 +21,7 @@ from companion.training.checkpoint import sources_digest
 from companion.training.device import execution_facts, open_accelerator
 from companion.training.loop import Epoch, Settings, predict
 from companion.training.outputs import OUTPUT_NAMES
-from companion.training.run import new_state, record, train
+from companion.training.run import new_state, record, run_parameters, train
 
 OPTIONS = faults.OPTIONS | {"epochs": 3, "batch_size": 12, "learning_rate": 0.001}
 
@@ -312,3 +312,9 @@ def test_a_run_that_goes_on_elsewhere_says_so(run, store, tmp_path, monkeypatch)
     change = f"resumes with threads {there['threads']} not {here['threads']}"
     assert change in (tmp_path / "log.txt").read_text()
     assert digest(tmp_path / "metrics.csv") == digest(run[0] / "metrics.csv")
+
+
+def test_imagenets_weights_define_a_run_by_their_name(store):
+    """They are 528 MB; nothing reads them to compare parameters."""
+    settings = Settings(**OPTIONS | {"weights": "imagenet", "width": 1.0})
+    assert run_parameters(settings, store)["weights"] == "imagenet"

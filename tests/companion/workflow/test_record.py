@@ -93,6 +93,17 @@ def test_a_users_own_notebook_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "ROOT", tmp_path)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(record, "execute", execute)
-    record.record_notebooks()
+    record.record_notebooks(record.tracked_notebooks())
     assert (notebooks / "00_ours.ipynb").read_text() == "new"
     assert (notebooks / "07_mine.ipynb").read_text() == "old"
+
+
+def test_without_git_nothing_is_copied(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(record, "copy_all", lambda copies: pytest.fail("copied"))
+    monkeypatch.setattr(record.sys, "argv", ["record", "standin"])
+    monkeypatch.setattr(record, "ROOT", tmp_path)  # no repository
+    with pytest.raises(SystemExit, match="git can't list the notebooks: fatal: not a"):
+        record.main()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="No such file or directory: 'git'"):
+        record.main()
