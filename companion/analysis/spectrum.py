@@ -2,6 +2,9 @@
 
 import numpy as np
 
+PAPERS_COMPONENTS = 2300
+"""About as many hold 95 % of the variance (Section III)."""
+
 
 def spectrum(features: np.ndarray) -> np.ndarray:
     """Variance along each principal component, largest first.
@@ -50,3 +53,19 @@ def effective_rank(variances: np.ndarray) -> float:
         return 0.0
     shares = variances[variances > 0] / np.sum(variances)
     return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def judge_components(components: int, frames: int, width: float) -> str:
+    """What a count of components says about the paper's 2,300 (Section III).
+
+    Args:
+        components: that hold 95 % of the variance.
+        frames: that were looked at; they span at most `frames` - 1 directions.
+        width: of the network, see `aulib.model.build_model`.
+    """
+    if frames <= PAPERS_COMPONENTS:
+        return f"no verdict on 2,300: {frames} frames could not have shown it"
+    if frames < 10_000 or width < 1:
+        why = "too few frames, or another network than the paper's"
+        return f"no verdict on 2,300: {why}"
+    return f"{components} components here, about 2,300 in the paper"

@@ -4,7 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from companion.analysis.spectrum import components_for, effective_rank, spectrum
+from companion.analysis.spectrum import (
+    components_for,
+    effective_rank,
+    judge_components,
+    spectrum,
+)
 
 
 @given(
@@ -74,3 +79,12 @@ def test_components_for_a_share(share, components):
 def test_effective_rank_of_equal_variances_is_their_number():
     assert effective_rank(np.ones(7)) == pytest.approx(7)
     assert effective_rank(np.array([1.0, 0, 0])) == pytest.approx(1)
+
+
+def test_a_verdict_on_the_papers_count_needs_its_network_and_many_frames():
+    assert "2300 frames could not have shown it" in judge_components(60, 2300, 1.0)
+    too_little = "too few frames, or another network"
+    assert too_little in judge_components(60, 9_999, 1.0)
+    assert too_little in judge_components(60, 41_328, 0.125)
+    found = "2250 components here, about 2,300 in the paper"
+    assert judge_components(2250, 41_328, 1.0) == found

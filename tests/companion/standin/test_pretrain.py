@@ -79,3 +79,30 @@ def test_weights_are_written_and_made_again(tmp_path, monkeypatch):
         assert len(errors) == 3 and np.isfinite(errors).all()
     one, other = (torch.load(path, weights_only=True) for path in paths)
     assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_for_a_gpu_a_thread_cuts_the_same_squares_into_pinned_memory(monkeypatch):
+    class Gpu:
+        type = "cuda"
+
+    draw = np.random.default_rng(0)
+    crops = [draw.integers(0, 255, (40, 32, 3), dtype=np.uint8) for _ in range(70)]
+    motions = draw.normal(size=(70, 11)).astype(np.float32)
+
+    def batches(device) -> list:
+        generator = np.random.default_rng(7)
+        return list(pretrain._batches(crops, motions, 32, generator, device))
+
+    expected, pinned = batches(torch.device("cpu")), []
+
+    def pin(tensor):
+        pinned.append(len(tensor))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device, **options: tensor)
+    found = batches(Gpu())
+    assert pinned == [32, 32, 6]
+    for (images, wanted, part), (others, targets, same) in zip(found, expected):
+        assert torch.equal(images, others) and torch.equal(wanted, targets)
+        assert part == same
