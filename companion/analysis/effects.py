@@ -160,6 +160,8 @@ def simple_effects(
         fewest = min((count for count in counts if count), default=np.nan)
         row["seeds ±"] = margin_of_error(*spread, fewest / 2)
         table[name] = row
+    if not table:
+        return pd.DataFrame(columns=["seeds ±"], dtype=float)
     return pd.DataFrame(table).T
 
 

@@ -17,7 +17,10 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 BLOCK = 512  # tasks handed to the processes at a time
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+NO_LOCKS = (
+    *(errno.ENOSYS, errno.ENOLCK, errno.EINVAL),
+    *(errno.EOPNOTSUPP, errno.ENOTSUP),  # two numbers on macOS
+)
 """How Lustre, NFS, FUSE and others report that they have no locks."""
 
 

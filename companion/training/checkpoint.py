@@ -91,6 +91,24 @@ def begin(
     return None, state
 
 
+def epochs_done(directory: Path, parameters: dict) -> int:
+    """The epochs that a run does not have to train any more; all if it is finished.
+
+    Looks where `begin` does, at the directory and the runs put aside, and writes
+    nothing.
+    """
+    is_here = _parameters(directory) in (parameters, {}) and _holds_run(directory)
+    here = [directory] if is_here else []
+    for run in here + _put_aside_before(directory, parameters):
+        provenance = _read_json(run / PROVENANCE)
+        if _damage(run, provenance):
+            continue
+        if provenance:
+            return parameters["epochs"]
+        return max((int(path.stem[11:]) for path in _checkpoints(run)), default=0)
+    return 0
+
+
 def _read_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text())
@@ -135,14 +153,20 @@ def _put_aside(
     os.rename(directory, aside)
 
 
-def _bring_back(directory: Path, parameters: dict, log: Callable[[str], None]) -> None:
-    """Give a run its directory back if one with these parameters was put aside."""
+def _put_aside_before(directory: Path, parameters: dict) -> list[Path]:
+    """The runs with these parameters that were put aside, finished ones first."""
     pattern = re.escape(directory.name) + r"\.before(-\d+)?"
     asides = [p for p in directory.parent.glob("*") if re.fullmatch(pattern, p.name)]
     found = [path for path in sorted(asides) if _parameters(path) == parameters]
+    return sorted(found, key=finished, reverse=True)
+
+
+def _bring_back(directory: Path, parameters: dict, log: Callable[[str], None]) -> None:
+    """Give a run its directory back if one with these parameters was put aside."""
+    found = _put_aside_before(directory, parameters)
     if not found:
         return
-    aside = max(found, key=finished)
+    aside = found[0]
     if directory.exists():
         _merge_log(directory, aside)
         try:
@@ -165,8 +189,9 @@ def _merge_log(directory: Path, aside: Path) -> None:
     if log.is_file():
         with open(aside / "log.txt", "a") as file:
             file.write(log.read_text())
-    for path in (log, directory / PARAMETERS):
+    for path in (log, directory / PARAMETERS, *directory.glob("*.pt.partial")):
         path.unlink(missing_ok=True)
+    shutil.rmtree(directory / "events", ignore_errors=True)  # curves without a point
 
 
 def finished(directory: Path) -> bool:

@@ -29,8 +29,13 @@ find an engine", are not among them.
 """
 
 
-WORLD_SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
-"""Where Accelerate looks for the number of processes."""
+LAUNCHERS = {
+    "WORLD_SIZE": "RANK",  # of torchrun, which `accelerate launch` uses
+    "PMI_SIZE": "PMI_RANK",  # of Intel's MPI
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
+    "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",
+}
+"""Where Accelerate looks for the number of processes → for the number of this one."""
 
 
 class Bfloat16(nn.Module):
@@ -57,20 +62,36 @@ def open_accelerator() -> Accelerator:
     configuration of Accelerate is ignored.
 
     Raises:
-        ValueError: a variable of the environment counts several processes, and no
-            launcher has started them.
+        ValueError: the environment has a launcher's variables, and no launcher has
+            started this process.
     """
-    for name in WORLD_SIZES:
-        size = os.environ.get(name, "1")
-        if size != "1" and "MASTER_ADDR" not in os.environ:
-            raise ValueError(
-                f"{name}={size} is left over from other work, and no launcher has "
-                f"started {size} processes: unset {name}, or use `accelerate launch`"
-            )
+    refuse_leftovers()
     gpu = torch.cuda.is_available()
     if gpu:
         torch.backends.cudnn.deterministic = True
     return Accelerator(cpu=not gpu, mixed_precision="no")
+
+
+def refuse_leftovers() -> None:
+    """Refuse variables of a launcher that has not started this process.
+
+    Accelerate would wait for processes that nobody starts, without end. A launcher
+    gives each process its number, the number of all, and the first one's address.
+
+    Raises:
+        ValueError: there are such variables; the error names them.
+    """
+    there, idle = os.environ, dict.fromkeys(LAUNCHERS, "1") | {"LOCAL_RANK": "-1"}
+    numbered = any(there.keys() >= {*names} for names in LAUNCHERS.items())
+    if numbered and "MASTER_ADDR" in there:
+        return
+    left = [name for name in idle if there.get(name, idle[name]) != idle[name]]
+    if left:
+        values = ", ".join(f"{name}={there[name]}" for name in left)
+        raise ValueError(
+            f"{values}: left over from other work, since no launcher has started this "
+            f"process; `unset {' '.join(left)}`, or start with `accelerate launch`"
+        )
 
 
 def prepare(accelerator: Accelerator, network: nn.Module, size: int) -> nn.Module:

@@ -29,16 +29,17 @@ def score(estimate: Estimate, truth: np.ndarray) -> dict[str, float]:
 
 
 def mean_score(scores: np.ndarray) -> np.ndarray:
-    """The mean over the AUs that have a score, in any row.
+    """The mean over the AUs that have a score in any row.
 
     Args:
         scores: float (..., Q), ICC(3,1); NaN where an AU has fewer than two known
             frames.
 
     Returns:
-        float (...). NaN where no AU has a score, and for a row that lacks one of those
-        AUs (a bootstrap's resample can), since its mean would be of other AUs. So rows
-        that are compared go into one call.
+        float (...). Of one row, (Q,), the mean of the AUs that have a score. Of more
+        rows, the mean of the AUs that have one in any of them: a row that lacks one of
+        these has NaN (a bootstrap's resample can), since its mean would be of other
+        AUs. So rows to be compared belong into one call. NaN where no AU has a score.
     """
     scored = ~np.isnan(scores).all(axis=tuple(range(scores.ndim - 1)))
     if not scored.any():

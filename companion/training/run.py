@@ -37,6 +37,7 @@ from companion.methods.objective import Estimate, Objective
 from companion.training.checkpoint import (
     begin,
     difference,
+    epochs_done,
     finish,
     sources_digest,
     write_checkpoint,
@@ -99,13 +100,14 @@ def train(
     # only the first process reads and writes the directory
     is_main, log = accelerator.is_main_process, RunLog(directory)
     with claim(accelerator, directory):
+        done = epochs_done(directory, parameters) if is_main else 0
+        left = settings.epochs - broadcast_object_list([done])[0]
+        check_duration(accelerator, settings, store, left, frames_per_epoch)
         found = begin(directory, parameters, log.write) if is_main else (None, None)
         finished, state = broadcast_object_list([*found])
         if finished is not None:
             return finished
         state = state or new_state(parameters)
-        left = settings.epochs - len(state["metrics"])
-        check_duration(accelerator, settings, store, left, frames_per_epoch)
         objective, optimizer = build(accelerator, settings, state)
         network = prepare(accelerator, objective.network, store.crop_size)
         arguments = (accelerator, network, objective, optimizer, store, settings)

@@ -103,13 +103,19 @@ def tracked_notebooks() -> list[Path]:
     """The notebooks that git tracks; any other is the user's own.
 
     Raises:
-        OSError: git can't list them.
+        OSError: there is no git, it refuses, or it tracks none; in one line.
     """
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "notebooks/*.ipynb"]
-    listed = subprocess.run(command, capture_output=True, text=True)
-    if listed.returncode:
-        raise OSError(f"{ROOT}: git can't list the notebooks: {listed.stderr.strip()}")
-    return [ROOT / name for name in sorted(listed.stdout.split("\0")) if name]
+    problem = f"{ROOT}: git can't list the notebooks, so nothing is recorded: "
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", None) or str(error)
+        raise OSError(problem + " ".join(reason.split())) from error
+    names = sorted(filter(None, listed.stdout.split("\0")))
+    if not names:  # unpacked inside another repository
+        raise OSError(f"{problem}it tracks none here; use a clone")
+    return [ROOT / name for name in names]
 
 
 def record_notebooks(notebooks: list[Path]) -> None:

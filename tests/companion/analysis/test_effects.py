@@ -128,6 +128,10 @@ def test_without_a_pair_there_are_no_effects_and_the_same_columns():
     one = dict([next(iter(additive().items()))])
     none = main_effects(LEVELS, CHANGES, one, (np.nan, 0))
     assert len(none) == 0 and list(none.columns) == list(whole.columns)
+    alone = {change: levels[:1] for change, levels in CHANGES.items()}
+    for effects in (main_effects, simple_effects):
+        none = effects(LEVELS, alone, one, (np.nan, 0))
+        assert len(none) == 0 and len(none["seeds ±"]) == 0
 
 
 def test_the_pooled_sd_is_pooled():

@@ -87,10 +87,14 @@ def test_a_lock_can_be_waited_for(tmp_path):
         assert other.stdout.readline() == "held\n"
 
 
-@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize(
+    "code", ["ENOSYS", "ENOLCK", "EOPNOTSUPP", "ENOTSUP", "EINVAL"]
+)
 def test_without_locks_the_work_goes_on_and_that_is_said_once(
     tmp_path, monkeypatch, capsys, code
 ):
+    code = getattr(errno, code)
+
     def flock(file, operation):
         raise OSError(code, os.strerror(code))
 

@@ -103,6 +103,8 @@ def test_for_a_gpu_a_thread_cuts_the_same_squares_into_pinned_memory(monkeypatch
     monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device, **options: tensor)
     found = batches(Gpu())
     assert pinned == [32, 32, 6]
-    for (images, wanted, part), (others, targets, same) in zip(found, expected):
+    for (images, wanted, part), (others, targets, same) in zip(
+        found, expected, strict=True
+    ):
         assert torch.equal(images, others) and torch.equal(wanted, targets)
         assert part == same

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from companion.training import checkpoint
 from companion.training.checkpoint import (
     begin,
+    epochs_done,
     finish,
     finished,
     read_checkpoint,
@@ -296,6 +297,40 @@ def test_calls_that_end_before_an_epoch_leave_nothing_aside(ended):
     assert begin(ended, PARAMETERS, print)[0] is not None and contents(ended) == kept
     assert [path.name for path in ended.parent.iterdir()] == ["run"]
     assert "seed 8 is refused\n" in (ended / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("left", ["nothing", "a kill"])
+def test_epochs_done_are_those_that_begin_finds(ended, left):
+    """In the directory and in runs put aside; damaged ones have none."""
+    ours, other = PARAMETERS, OTHER | {"epochs": 9}
+
+    def done() -> list[int]:
+        before = sorted(ended.parent.rglob("*"))
+        numbers = [epochs_done(ended, p | {"epochs": 9}) for p in (ours, OTHER)]
+        assert sorted(ended.parent.rglob("*")) == before
+        return numbers
+
+    record = json.loads((ended / "provenance.json").read_text())
+    record["parameters"] = ours = ours | {"epochs": 9}
+    (ended / "provenance.json").write_text(json.dumps(record))
+    assert done() == [9, 0]
+    begin(ended, other, print)
+    assert done() == [9, 0]
+    if left == "a kill":  # in the first epoch
+        (ended / "events").mkdir()
+        (ended / "checkpoint_0001.pt.partial").touch()
+        begin(ended, ours, print)
+        assert [path.name for path in ended.parent.iterdir()] == ["run"]
+        begin(ended, other, print)
+    for epoch in (3, 4):
+        write_checkpoint(ended, state_at(epoch, other))
+    assert done() == [9, 4] and len(begin(ended, other, print)[1]["metrics"]) == 4
+    assert begin(ended, ours, print)[0] is not None
+    assert done() == [9, 4]
+    flip(ended / "best.pt", 0)
+    assert done() == [0, 4]
+    assert begin(ended, ours, print) == (None, None)
+    assert done() == [0, 4]
 
 
 def test_no_run_is_taken_for_another_whose_name_begins_like_it(ended):

@@ -43,6 +43,7 @@ def crops(store, tmp_path):
         ("standin classifier 42", "model 'classifier': the profile has baseline, "),
         ("standin hog 42 --grid nosuch", "nosuch.yaml: no such file; there are "),
         ("nosuch hog 42 --grid table_2", "nosuch.yaml: no such file; there are "),
+        ("standin baseline -1", "seed -1: a whole number of 0 or more, below 2^63"),
         (f"standin baseline {2**63}", f"seed {2**63}: a whole number of 0 or more"),
         ("standin baseline 42 --processes 0", "--processes 0: a whole number of 1 "),
         ("standin baseline 42 --processes -2", "--processes -2: a whole number of 1 "),

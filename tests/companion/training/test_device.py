@@ -16,15 +16,48 @@ from companion.training.run import train
 SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_a_number_of_processes_that_nobody_started_is_one_line(monkeypatch, name):
-    monkeypatch.delenv("MASTER_ADDR", raising=False)
-    monkeypatch.setenv(name, "4")
-    message = f"^{name}=4 is left over from other work, and no launcher has started 4"
+RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+
+
+@pytest.fixture
+def nothing_left(monkeypatch):
+    for name in (*SIZES, *RANKS, "LOCAL_RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("name", [*SIZES, "LOCAL_RANK"])
+@pytest.mark.parametrize("more", [{}, {"MASTER_ADDR": "node7"}])
+def test_a_launchers_variable_that_is_left_over_is_one_line(
+    monkeypatch, nothing_left, name, more
+):
+    """An address alone makes Accelerate wait for the others without end."""
+    for key, value in (more | {name: "4"}).items():
+        monkeypatch.setenv(key, value)
+    message = f"^{name}=4: left over from other work, .*; `unset {name}`, or start "
     with pytest.raises(ValueError, match=message):
         device.open_accelerator()
-    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv(name, "-1" if name == "LOCAL_RANK" else "1")
     assert device.open_accelerator().num_processes == 1
+
+
+def test_all_that_is_left_over_is_unset_at_once(monkeypatch, nothing_left):
+    for name in ("WORLD_SIZE", "LOCAL_RANK", "RANK"):  # but no address
+        monkeypatch.setenv(name, "2")
+    with pytest.raises(ValueError, match="`unset WORLD_SIZE LOCAL_RANK`, or") as told:
+        device.open_accelerator()
+    assert "WORLD_SIZE=2, LOCAL_RANK=2" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("size, rank", [*zip(SIZES, RANKS, strict=True)])
+def test_a_process_that_a_launcher_has_started_is_not_refused(
+    monkeypatch, nothing_left, size, rank
+):
+    """Whatever else a cluster sets; test_processes.py has real launchers."""
+    launched = {"PMI_SIZE": "8", size: "2", rank: "0", "LOCAL_RANK": "0"}
+    for name, value in (launched | {"MASTER_ADDR": "127.0.0.1"}).items():
+        monkeypatch.setenv(name, value)
+    device.refuse_leftovers()
 
 
 def test_a_gpu_is_used_with_deterministic_algorithms(monkeypatch):

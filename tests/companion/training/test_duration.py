@@ -1,5 +1,6 @@
 """How long a run takes on a processor, and who is asked before it."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import faults
@@ -94,8 +95,53 @@ def test_a_run_of_days_ends_before_its_first_epoch(store, tmp_path, monkeypatch)
     monkeypatch.setattr(duration, "PATIENCE", 0.0)
     with pytest.raises(ValueError, match="AULIB_ALLOW_CPU=1"):
         train(store, tmp_path / "run", settings)
-    assert not (tmp_path / "run" / "provenance.json").exists()
+    assert not (tmp_path / "run").exists()
     monkeypatch.setenv("AULIB_ALLOW_CPU", "1")
     trained = train(store, tmp_path / "run", settings)
     monkeypatch.delenv("AULIB_ALLOW_CPU")
     assert len(train(store, tmp_path / "run", settings)) == len(trained) == 1
+
+
+def test_a_refused_run_leaves_everything_as_it_was(store, tmp_path, monkeypatch):
+    """A run of one epoch, then settings that would take days, back and forth."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("companion.methods.objective.build_model", faults.small_network)
+    settings = Settings(**{**faults.OPTIONS, "epochs": 1})
+    run = tmp_path / "run"
+
+    def files() -> dict:
+        paths = [path for path in tmp_path.rglob("*") if path.name != "run.lock"]
+        return {path: path.is_file() and path.read_bytes() for path in paths}
+
+    train(store, run, settings)
+    before = files()
+    monkeypatch.setattr(duration, "PATIENCE", 0.0)
+    for rate in (0.1, 0.2, 0.1):
+        with pytest.raises(ValueError, match="1 epochs would take .*AULIB_ALLOW_CPU=1"):
+            train(store, run, replace(settings, learning_rate=rate))
+        assert files() == before
+        assert len(train(store, run, settings)) == 1  # a finished one needs no GPU
+        assert files() == before
+
+
+def test_only_the_epochs_that_are_left_count(store, tmp_path, monkeypatch):
+    """Also those of a run that has been put aside."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("companion.methods.objective.build_model", faults.small_network)
+    settings, run = Settings(**{**faults.OPTIONS, "epochs": 3}), tmp_path / "run"
+
+    def stop(metrics):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(store, run, settings, after_epoch=stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(duration, "PATIENCE", 0.0)
+        for rate, left in ((settings.learning_rate, 2), (0.5, 3)):
+            with pytest.raises(ValueError, match=f" {left} epochs would take"):
+                train(store, run, replace(settings, learning_rate=rate))
+    train(store, run, replace(settings, learning_rate=0.5))
+    monkeypatch.setattr(duration, "PATIENCE", 0.0)
+    with pytest.raises(ValueError, match=" 2 epochs would take"):
+        train(store, run, settings)
+    assert len(train(store, run, replace(settings, learning_rate=0.5))) == 3
