@@ -9,6 +9,8 @@ random weights and, by our reading, keeps VGG16's own dropout of 0.5.
 Read literally, the text adds a dropout layer. But it computes that 40 % of the 4,096
 features survive, which is only so if its dropout replaces VGG16's last one. We replace
 it.
+
+Both networks also come in small, for machines without a GPU: see `build_model`.
 """
 
 import hashlib
@@ -38,15 +40,20 @@ def build_model(
 
     Maps normalised RGB images, float (N, 3, S, S) with S >= 32, to float (N, num_aus).
 
+    A width below 1 gives VGG16 in small, for images of half the size. All channels and
+    the first hidden layer have `width` times VGG16's units; the last hidden layer keeps
+    its 4,096. The last pooling is left out, so that 112 pixels give a last map of 7 x 7
+    cells, as 224 pixels do in VGG16. The hidden layers start from N(0, .01 / √width):
+    with `width` times the inputs, the signal keeps the size that it has in VGG16.
+
     Args:
         name: "baseline" or "proposed".
         num_aus: Q, the number of outputs.
         weights: None for torchvision's random start; "imagenet" for torchvision's
             ImageNet VGG16 without its last layer; or the path of a state dictionary
-            that holds the convolutions ("features.*") and, if it has them, the two
-            hidden layers. The last layer always starts from N(0, .01) and bias 0.
-        width: factor on the number of channels of every convolution. The fully
-            connected layers keep 4,096. 1 is VGG16.
+            that holds all layers but the last, which is ignored if it is there. The
+            last layer always starts from N(0, .01) and bias 0.
+        width: factor on the number of channels; 1 is VGG16.
 
     Raises:
         ValueError: an unknown name, a width that gives a fractional number of channels,
@@ -57,17 +64,21 @@ def build_model(
     if name not in DROPOUT:
         raise ValueError(f"model {name!r} is unknown: choose one of {sorted(DROPOUT)}")
     channels = [c if c == "M" else c * width for c in cfgs["D"]]
-    if any(c != "M" and (c < 1 or c != int(c)) for c in channels):
-        raise ValueError(f"width {width} gives fractional channels: choose 1/2, 1/4 …")
+    if width > 1 or any(c != "M" and (c < 1 or c != int(c)) for c in channels):
+        raise ValueError(f"width {width}: choose 1, or 1/2, 1/4 … down to 1/64")
     if weights == "imagenet" and width != 1.0:
         raise ValueError(f"ImageNet weights are of width 1, this network's is {width}")
     state = None if weights is None else read_weights(weights)
-    model = VGG(make_layers([c if c == "M" else int(c) for c in channels]))
-    model.classifier[0] = nn.Linear(int(channels[-2]) * 7 * 7, 4096)
+    channels = [c if c == "M" else int(c) for c in channels]
+    model = VGG(make_layers(channels if width == 1 else channels[:-1]))
+    if width < 1:
+        hidden = int(4096 * width)
+        model.classifier[0] = nn.Linear(channels[-2] * 7 * 7, hidden)
+        model.classifier[3] = nn.Linear(hidden, 4096)
     model.classifier[5] = nn.Dropout(DROPOUT[name])
     model.classifier[6] = nn.Linear(4096, num_aus)
-    for layer in (model.classifier[0], model.classifier[6]):  # as torchvision does
-        nn.init.normal_(layer.weight, 0, 0.01)
+    for layer, share in zip(model.classifier[::3], (width, width, 1)):
+        nn.init.normal_(layer.weight, 0, 0.01 / share**0.5)  # torchvision's .01 at 1
         nn.init.zeros_(layer.bias)
     if state is not None:
         _load(model, state, weights)
@@ -136,15 +147,26 @@ def _verify(path: Path) -> None:
 
 def _load(model: VGG, state: dict[str, torch.Tensor], source: str | Path) -> None:
     """Load all but the last layer, and refuse anything that does not fit."""
-    state = {k: v for k, v in state.items() if not k.startswith("classifier.6.")}
-    expected = model.state_dict()
-    for key, value in state.items():
-        if key not in expected or expected[key].shape != value.shape:
-            wanted = tuple(expected[key].shape) if key in expected else "nothing"
+
+    def shapes(tensors: dict[str, torch.Tensor]) -> dict[str, tuple]:
+        last = "classifier.6."
+        return {k: (*v.shape,) for k, v in tensors.items() if not k.startswith(last)}
+
+    found, wanted = shapes(state), shapes(model.state_dict())
+    for key in {**wanted, **found}:
+        here, there = wanted.get(key, "none"), found.get(key, "missing")
+        if here != there:
             raise ValueError(
-                f"{source}: {key} is {tuple(value.shape)}, this network has {wanted}"
+                f"{source}: {key} is {there}, this network has {here}; "
+                f"the weights are of {_in_words(found)}, it is of {_in_words(wanted)}"
             )
-    missing = [k for k in expected if k.startswith("features.") and k not in state]
-    if missing:
-        raise ValueError(f"{source}: {missing[0]} is missing: not weights of VGG16")
-    model.load_state_dict(state, strict=False)
+    model.load_state_dict({key: state[key] for key in wanted}, strict=False)
+
+
+def _in_words(shapes: dict[str, tuple]) -> str:
+    """The width and the hidden layers of a VGG16 with parameters of these shapes."""
+    first = shapes.get("features.0.weight", ())
+    width = f"width {first[0] / 64:g}" if len(first) == 4 else "no known width"
+    names = [f"classifier.{n}.weight" for n in (0, 3)]
+    hidden = [" x ".join(map(str, shapes[name])) for name in names if name in shapes]
+    return f"{width} with {' and '.join(hidden) or 'no'} hidden layers"

@@ -47,7 +47,7 @@ def image_batches(
     if device.type == "cuda":
         cut = prefetch(squares.pin_memory() for squares in cut)
     for squares in cut:
-        yield normalise(squares.to(device, non_blocking=True))
+        yield normalise(squares.to(device, non_blocking=True), store.mean, store.std)
 
 
 def central_batches(

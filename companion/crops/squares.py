@@ -7,8 +7,6 @@ import torch
 
 from companion.crops.store import CropStore
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in 0..1
-
 
 def random_corners(
     store: CropStore, rows: np.ndarray, offsets: np.ndarray
@@ -51,30 +49,37 @@ def cut_squares(store: CropStore, rows: np.ndarray, corners: np.ndarray) -> np.n
     return squares
 
 
-def normalise(squares: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """The network's input: RGB in 0..1, by ImageNet's mean and standard deviation.
+def normalise(
+    squares: np.ndarray | torch.Tensor,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> torch.Tensor:
+    """The network's input: each channel less its mean, by its standard deviation.
 
-    The paper says only "µ = 0 e σ = 1" (Section II). ImageNet's statistics belong to
-    the weights that the proposed model starts from; both models use them.
+    Section II: "normalizadas para µ = 0 e σ = 1". By the letter, these are the mean and
+    deviation of the training crops, and both models use them. ImageNet's constants,
+    which come with torchvision's weights, give other numbers: see notebook 03.
 
     Args:
         squares: uint8 array or tensor (B, S, S, 3).
+        mean: of each channel, 0..255; a crop store has it.
+        std: of each channel, 0..255; a crop store has it.
 
     Returns:
         float32 tensor (B, 3, S, S) on the same device, channels last in memory.
     """
     squares = torch.as_tensor(squares)
-    mean, std = _statistics(squares.shape[2], squares.device)
-    lines = squares.float().flatten(2).sub_(mean).div_(std)
+    means, stds = _lines(mean, std, squares.shape[2], squares.device)
+    lines = squares.float().flatten(2).sub_(means).div_(stds)
     return lines.view(squares.shape).permute(0, 3, 1, 2)
 
 
 @lru_cache(maxsize=8)
-def _statistics(width: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """ImageNet's mean and deviation of 0..255, repeated for a line of pixels.
+def _lines(mean: tuple, std: tuple, width: int, device: torch.device) -> tuple:
+    """Mean and deviation, repeated for a line of pixels: float32 (3 width,) each.
 
     Whole lines take a third of the time of three channels at a time. The cache spares
     a GPU the wait for a copy from the processor.
     """
-    lines = [torch.tensor(values).mul(255).repeat(width) for values in (MEAN, STD)]
+    lines = [torch.tensor(v, dtype=torch.float32).repeat(width) for v in (mean, std)]
     return tuple(line.to(device) for line in lines)

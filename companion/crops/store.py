@@ -26,8 +26,9 @@ def write_crops(
 
     The store is three files: `crops.bin`, the crops' RGB bytes one after another;
     `index.parquet`, the rows of `frames` with `offset` (bytes), `height` and `width`;
-    `store.json`, written last, with the fingerprint of both. The same frames give the
-    same bytes for any number of workers. Memory does not grow with the frames.
+    `store.json`, written last, with the fingerprint of both, and the mean and standard
+    deviation of the training crops' channels. The same frames give the same bytes for
+    any number of workers. Memory does not grow with the frames.
 
     A store made from the same pictures (by size and time), boxes, labels and crop size
     by the same code is left alone. Any other store is replaced. Two processes take
@@ -54,19 +55,25 @@ def write_crops(
         (directory / "store.json").unlink(missing_ok=True)
         tasks = zip(index["path"], index[BOX].to_numpy(dtype=np.float64), strict=True)
         crop = partial(_crop, str(root), size)
-        digest, shapes = hashlib.sha256(), []
+        digest, shapes, sums = hashlib.sha256(), [], np.zeros((3, 3), np.int64)
         with atomic_write(directory / "crops.bin") as file:
-            for pixels in map_in_processes(crop, list(tasks), workers, "crops"):
+            found = map_in_processes(crop, list(tasks), workers, "crops")
+            for pixels, split in zip(found, index["split"], strict=True):
                 file.write(pixels)
                 digest.update(pixels)
                 shapes.append(pixels.shape[:2])
+                if split == "train":
+                    sums += pixel_sums(pixels)
         shapes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
         lengths = shapes.prod(axis=1) * 3
         index["offset"] = np.cumsum(lengths) - lengths
         index[["height", "width"]] = shapes.astype(np.int32)
         digest.update(index.to_csv(index=False).encode())
+        mean, std = mean_and_std(sums)
         about = {
             "fingerprint": digest.hexdigest(),
+            "mean": mean,
+            "std": std,
             "crop_size": int(size),
             "count": len(index),
             "made_of": inputs,
@@ -77,12 +84,36 @@ def write_crops(
             file.write(json.dumps(about, indent=1).encode() + b"\n")
 
 
+def pixel_sums(pixels: np.ndarray) -> np.ndarray:
+    """Sums over the pixels, for each channel: int64 (3, 3).
+
+    Args:
+        pixels: uint8 (h, w, 3).
+
+    Returns:
+        The number of pixels, their sum, and the sum of their squares, in rows.
+    """
+    flat = pixels.reshape(-1, 3).astype(np.int64)
+    return np.stack([np.full(3, len(flat)), flat.sum(axis=0), (flat**2).sum(axis=0)])
+
+
+def mean_and_std(sums: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, in 0..255, of added `pixel_sums`.
+
+    A deviation of 0, which flat pictures have, becomes 1: it divides.
+    """
+    count, total, squares = sums
+    mean = total / np.maximum(count, 1)
+    variance = squares / np.maximum(count, 1) - mean**2
+    return mean.tolist(), np.sqrt(np.where(variance > 0, variance, 1)).tolist()
+
+
 def _hash_of_inputs(root: str, index: pd.DataFrame, size: int) -> str:
     """A hash of everything that the store's bytes depend on."""
     digest = hashlib.sha256(f"{size}\n{index.to_csv(index=False)}".encode())
     for path in index["path"]:
         digest.update(file_stamp(f"{root}/{path}").encode())
-    for function in (crop_face, _crop, read_picture, write_crops):
+    for function in (crop_face, _crop, read_picture, write_crops, mean_and_std):
         digest.update(inspect.getsource(function).encode())
     return digest.hexdigest()
 
@@ -107,6 +138,8 @@ class CropStore:
         levels: int64 (N, Q), the coders' levels 0..5, or `aulib.UNKNOWN`.
         crop_size: pixels of the smaller side of every crop.
         fingerprint: SHA-256 of the crops and the index.
+        mean: of each channel over the training crops, 0..255; a tuple.
+        std: of each channel over the training crops, 0..255; a tuple.
 
     Args:
         directory: the store's directory.
@@ -127,6 +160,13 @@ class CropStore:
         self.index = pd.read_parquet(directory / "index.parquet")
         self.fingerprint: str = about["fingerprint"]
         self.crop_size: int = about["crop_size"]
+        if "mean" not in about:
+            raise ValueError(
+                f"{directory / 'store.json'}: has no mean and deviation, it is of an "
+                "older version; run notebook 01 again"
+            )
+        self.mean: tuple = tuple(about["mean"])
+        self.std: tuple = tuple(about["std"])
         self.offsets = self.index["offset"].to_numpy()
         self.levels = self.index[list(AU_NAMES)].to_numpy().astype(np.int64)
         self.shapes = self.index[["height", "width"]].to_numpy(dtype=np.int64)

@@ -13,7 +13,9 @@ as far from level 0 as level 1 is.
 
 The paper gives this row's four numbers and says that it is a classification. Our own
 choices: one network for the five AUs, the weights that the proposed model starts from,
-VGG16's own dropout, and an epoch that uses every frame once.
+VGG16's own dropout, an epoch that uses every frame once, and biases that start at the
+logarithms of the levels' frequencies (`companion.methods.objective.regression` says
+why).
 """
 
 from pathlib import Path
@@ -23,7 +25,7 @@ from torch.nn.functional import cross_entropy
 
 from aulib import AUS, UNKNOWN
 from aulib.model import build_model
-from companion.methods.objective import LEVELS, Estimate, Objective
+from companion.methods.objective import LEVELS, Estimate, Objective, frequencies
 
 
 def classifier(weights: str | Path | None, width: float) -> Objective:
@@ -31,11 +33,17 @@ def classifier(weights: str | Path | None, width: float) -> Objective:
     network = build_model(
         "baseline", num_aus=LEVELS * len(AUS), weights=weights, width=width
     )
+
+    @torch.no_grad()
+    def start(levels):
+        network.classifier[-1].bias.copy_(frequencies(levels).log().flatten())
+
     return Objective(
         network,
         lambda outputs, levels, batch: class_loss(outputs, levels),
         class_loss,
         estimate,
+        start,
     )
 
 

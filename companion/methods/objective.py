@@ -42,20 +42,49 @@ class Objective(NamedTuple):
     """Evaluation outputs and levels (N, Q) → (); `UNKNOWN` levels are left out."""
     estimate: Callable[[torch.Tensor], Estimate]
     """Evaluation outputs → values and levels."""
+    start: Callable[[torch.Tensor], None]
+    """Training levels (M, Q), all known → nothing; lets a network without training
+    answer with their distribution, whatever the image."""
 
 
 def regression(
     name: str, weights: str | Path | None, width: float, scale: float
 ) -> Objective:
-    """The paper's own: the network of Section III, Eq. 4 and Eq. 3."""
+    """The paper's own: the network of Section III, Eq. 4 and Eq. 3.
+
+    The biases of the last layer start at the mean levels, times the scale. From 0, the
+    first steps move everything at once to reach the mean: all activations are above 0,
+    so every weight helps. The steps go too far, the weights shrink, and what tells one
+    image from another is lost: the outputs are constant for epochs, or for good.
+    `tests/scripts/bench_tried.md` has the measurements.
+    """
+    network = build_model(name, weights=weights, width=width)
+
+    @torch.no_grad()
+    def start(levels):
+        network.classifier[-1].bias.copy_(scale * levels.double().mean(0))
 
     def evaluation_loss(outputs, levels):
         known = levels != UNKNOWN
         return scaled_smooth_l1(outputs[known], levels[known], scale)
 
     return Objective(
-        build_model(name, weights=weights, width=width),
+        network,
         lambda outputs, levels, batch: scaled_smooth_l1(outputs, levels, scale),
         evaluation_loss,
         lambda outputs: Estimate(outputs, to_intensity(outputs, scale), rounded=True),
+        start,
     )
+
+
+def frequencies(levels: torch.Tensor) -> torch.Tensor:
+    """How often each level occurs: float64 (Q, 6), above 0, each row's sum is 1.
+
+    One more frame is counted for each level, so that a level that does not occur has a
+    logarithm.
+
+    Args:
+        levels: int64 (M, Q) of 0..5.
+    """
+    counts = torch.stack([(levels == level).sum(0) for level in range(LEVELS)], 1)
+    return (counts + 1) / (len(levels) + LEVELS)

@@ -30,9 +30,10 @@ We had no access to the text of [9]. The first author's earlier code gives the u
 the copula, θ between −12.5 and 12.5, and probabilities cut off at 1e−20; other papers
 give the three kinds of batch and the equal weights of both terms. Our choices:
 VGG16 with its own dropout and the weights that the proposed model starts from; one
-learning rate for everything; all ten pairs; w from N(0, .01), and thresholds that make
-the six levels equally probable; AUs and pairs take turns; an epoch has three times as
-many draws as the other methods', so that the network makes as many steps.
+learning rate for everything; all ten pairs; w from N(0, .01), and thresholds that give
+the levels' frequencies (`companion.methods.objective.regression` says why); AUs and
+pairs take turns; an epoch has three times as many draws as the other methods', so that
+the network makes as many steps.
 """
 
 from copy import deepcopy
@@ -44,7 +45,7 @@ from torch import nn
 
 from aulib import AUS, UNKNOWN
 from aulib.model import build_model
-from companion.methods.objective import LEVELS, Estimate, Objective
+from companion.methods.objective import LEVELS, Estimate, Objective, frequencies
 
 PAIRS = tuple(combinations(range(len(AUS)), 2))
 """The ten pairs of positions in `aulib.AUS`: (0, 1), (0, 2) … (3, 4)."""
@@ -56,7 +57,7 @@ KINDS = 3  # of batches
 class Ordinal(nn.Module):
     """One AU: w, the thresholds ν and the scale s².
 
-    The initial thresholds make the six levels equally probable where w·h is 0.
+    New thresholds make the six levels equally probable where w·h is 0.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -66,6 +67,13 @@ class Ordinal(nn.Module):
         self.first = nn.Parameter(start[0].clone())
         self.roots = nn.Parameter(start.diff().sqrt())
         self.root_scale = nn.Parameter(torch.tensor(1.0))
+
+    @torch.no_grad()
+    def start(self, frequencies: torch.Tensor) -> None:
+        """Give the six levels these probabilities, float64 (6,), where w·h is 0."""
+        thresholds = torch.logit(frequencies.cumsum(0)[:-1])
+        self.first.copy_(thresholds[0])
+        self.roots.copy_(thresholds.diff().sqrt())
 
     def thresholds(self) -> torch.Tensor:
         """ν, float (5,), ascending: each adds a square to the one before."""
@@ -233,4 +241,8 @@ def structured(weights: str | Path | None, width: float) -> Objective:
         values, levels = below.diff(dim=2) @ steps, most_probable(below, head.thetas())
         return Estimate(values.float().cpu(), levels.cpu(), rounded=False)
 
-    return Objective(network, loss, evaluation_loss, estimate)
+    def start(levels):
+        for au, shares in zip(head.aus, frequencies(levels), strict=True):
+            au.start(shares)
+
+    return Objective(network, loss, evaluation_loss, estimate, start)

@@ -1,12 +1,12 @@
-"""What stands in for ImageNet on the stand-in data: a generic task on other people.
+"""What stands in for ImageNet on the stand-in data: a broad task on other people.
 
-The paper's proposed model starts from weights that have learned from pictures, but not
-about Action Units. ImageNet's weights are of full width and made of photographs; this
-module makes their counterpart for the narrow network of the stand-in profile. VGG16
-learns eleven motions, `companion.standin.muscles.DISTRACTORS`, from rendered people.
-None of the motions is among the five AUs, none of the people among the 41 subjects. The
-AUs vary too, without a label. The file holds only the convolutions, as float32, in
-about 1 MB; the fine-tuning starts with new fully connected layers.
+The paper's proposed model starts from a network that has seen many kinds of things, but
+no Action Units. ImageNet's weights are of full width and made of photographs; this
+module makes their counterpart for the stand-in. VGG16 learns who a rendered person is
+(shape, skin, age, hair, light: `FACTS`) and what moves in the face besides the five AUs
+(`companion.standin.muscles.DISTRACTORS`). No AU is a target, and nobody is one of the
+41 subjects. The AUs vary too, without a label. The file holds all layers but the last,
+in float16; beside it lies a table of what was learned, target by target.
 
     python -m companion.standin.pretrain PROFILE TARGET
 """
@@ -17,10 +17,14 @@ import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from joblib import cpu_count
+from sklearn.metrics import r2_score
+from torch import nn
 from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
@@ -30,6 +34,7 @@ from companion.base.files import atomic_write, map_in_processes
 from companion.base.profiles import load_profile
 from companion.crops.batches import prefetch
 from companion.crops.squares import normalise
+from companion.crops.store import mean_and_std, pixel_sums
 from companion.faces.crop import crop_face
 from companion.faces.detect import detect_faces
 from companion.standin.face import render_face
@@ -39,17 +44,40 @@ from companion.training.device import open_accelerator, prepare
 from companion.training.loop import train_epoch
 from companion.training.microbatches import Microbatch, microbatches
 
-PEOPLE, PICTURES_EACH = 240, 10
+FACTS = (
+    *("male", "age", "skin", "redness", "freckles", "wrinkles", "eye_shade", "oil"),
+    *("width", "jaw", "chin", "cleft", "cheekbone", "fullness", "brow_ridge"),
+    *("brow_height", "brow_thickness", "brow_arch", "eye_size", "eye_spacing"),
+    *("eye_tilt", "lid", "lashes", "iris", "nose_length", "nose_width", "nose_height"),
+    *("nose_hump", "nose_tip", "mouth_width", "lips", "lip_balance", "corner_lift"),
+    *("fold", "hair", "hairline", "receding", "stubble", "lamp"),
+)
+"""The parameters of `companion.standin.person.Identity` that are targets; a colour is
+three. How strongly a face shows its AUs is none of them."""
+
+PEOPLE, PICTURES_EACH = 1200, 6
+VALIDATION = 1 / 12  # of the people
 EPOCHS, BATCH = 14, 32
 LEARNING_RATE = 2e-4  # of Adam; SGD at 0.01 takes twice as long
+FULL_RATE = 0.8  # share of the epochs before the rate is divided by 10
 OTHER_PEOPLE = 7_001  # joins the seed, so that nobody here is one of the 41
 HEAD_TURN = 8.0  # standard deviation, degrees
+
+
+def target_names() -> list[str]:
+    """The names of the targets, in their order: `DISTRACTORS`, then `FACTS`."""
+    identity = make_identity(np.random.default_rng(0), female=True)
+    names = [*DISTRACTORS]
+    for fact in FACTS:
+        colour = isinstance(getattr(identity, fact), tuple)
+        names += [f"{fact}_{c}" for c in ("red", "green", "blue")] if colour else [fact]
+    return names
 
 
 def person(
     number: int, seed: int, height: int, width: int, size: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Crops and motions of one person.
+    """Crops and targets of one person.
 
     Args:
         number: of the person; even ones are men.
@@ -59,11 +87,13 @@ def person(
         size: pixels of the smaller side of a crop.
 
     Returns:
-        n crops, uint8 (h, w, 3); and their motions, float32 (n, 11). A picture in which
-        the detector does not find exactly one face is left out.
+        n crops, uint8 (h, w, 3); and their targets, float32 (n, T), T the number of
+        `target_names`. A picture in which the detector does not find exactly one face
+        is left out.
     """
     generator = np.random.default_rng([seed, OTHER_PEOPLE, number])
     identity = make_identity(generator, female=bool(number % 2))
+    facts = np.hstack([getattr(identity, fact) for fact in FACTS])
     crops, motions = [], []
     for _ in range(PICTURES_EACH):
         on = generator.random(len(AUS)) < 0.5
@@ -78,16 +108,47 @@ def person(
         if len(boxes) == 1:
             crops.append(crop_face(image, boxes[0, :4], size))
             motions.append(motion)
-    return crops, np.array(motions, dtype=np.float32).reshape(-1, len(DISTRACTORS))
+    targets = [np.concatenate([motion, facts]) for motion in motions]
+    shape = -1, len(DISTRACTORS) + len(facts)
+    return crops, np.array(targets, dtype=np.float32).reshape(shape)
+
+
+class Pictures(NamedTuple):
+    """Crops of many people, and what the network learns from them."""
+
+    crops: list[np.ndarray]
+    """N crops, uint8 (h, w, 3)."""
+    targets: np.ndarray
+    """float32 (N, T)."""
+    people: np.ndarray
+    """int64 (N,), the number of each crop's person."""
+    size: int
+    """Pixels of the smaller side of a crop."""
+    mean: tuple[float, ...]
+    """Of each channel of all crops, 0..255."""
+    std: tuple[float, ...]
+    """Of each channel of all crops, 0..255."""
+
+
+def render_people(seed: int, height: int, width: int, size: int) -> Pictures:
+    """`person` of all `PEOPLE`, on all processors."""
+    task = partial(person, seed=seed, height=height, width=width, size=size)
+    numbers = list(range(PEOPLE))
+    found = list(map_in_processes(task, numbers, cpu_count(), "rendering"))
+    crops = [crop for crops, _ in found for crop in crops]
+    targets = np.concatenate([targets for _, targets in found])
+    people = np.repeat(numbers, [len(crops) for crops, _ in found])
+    mean, std = mean_and_std(sum(map(pixel_sums, crops)))
+    return Pictures(crops, targets, people, size, tuple(mean), tuple(std))
 
 
 def write_weights(
     target: Path, seed: int, height: int, width: int, size: int, network_width: float
-) -> list[float]:
-    """Render and train, and write the convolutions' state dictionary to `target`.
+) -> pd.DataFrame:
+    """Render and train; write the weights to `target`, and what was learned beside it.
 
     Args:
-        target: the file.
+        target: the file; the table's name ends in .csv instead.
         seed: of people, pictures, weights and batches.
         height: of a rendered picture, in pixels.
         width: of a rendered picture, in pixels.
@@ -95,73 +156,100 @@ def write_weights(
         network_width: as of `aulib.model.build_model`.
 
     Returns:
-        The mean squared error of each epoch, in units of the motions' variances.
+        The table: `target` and `r2`, R² on people who were not trained on.
     """
-    task = partial(person, seed=seed, height=height, width=width, size=size)
-    numbers, workers = list(range(PEOPLE)), cpu_count()
-    people = list(map_in_processes(task, numbers, workers, "rendering"))
-    crops = [crop for crops, _ in people for crop in crops]
-    motions = np.concatenate([motion for _, motion in people])
-    targets = (motions - motions.mean(axis=0)) / motions.std(axis=0)
+    pictures = render_people(seed, height, width, size)
+    training = pictures.people >= PEOPLE * VALIDATION
+    spread = pictures.targets[training].std(axis=0)
+    wanted = (pictures.targets - pictures.targets[training].mean(axis=0)) / spread
+    rows = np.flatnonzero(training)
 
     accelerator = open_accelerator()
     torch.manual_seed(seed)
-    network = build_model("baseline", num_aus=len(DISTRACTORS), width=network_width)
+    network = build_model("baseline", num_aus=wanted.shape[1], width=network_width)
     network = network.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
     prepared = prepare(accelerator, network, size)
-    errors = []
     bar = tqdm(range(1, EPOCHS + 1), "pre-training")
     for epoch in bar:
-        if epoch == EPOCHS - 2:
-            optimizer.param_groups[0]["lr"] /= 10
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * (1 if epoch <= EPOCHS * FULL_RATE else 0.1)
         generator = np.random.default_rng([seed, epoch])
-        batches = _batches(crops, targets, size, generator, accelerator.device)
+        order = generator.permutation(rows)
+        batches = _batches(pictures, wanted, order, generator, accelerator.device)
         error = train_epoch(accelerator, prepared, optimizer, batches, _mean_error)
-        errors.append(error)
         bar.set_postfix(error=f"{error:.3f}")
-    state = network.features.state_dict(prefix="features.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(target) as file:
-        torch.save(
-            {key: value.cpu().contiguous() for key, value in state.items()}, file
-        )
-    return errors
+    left_out = np.flatnonzero(~training)
+    table = _judge(prepared, pictures, wanted, left_out, accelerator.device)
+    _write(target, network, table)
+    return table
 
 
-def _mean_error(outputs, motions, batch: int) -> torch.Tensor:
-    return mse_loss(outputs, motions)
+def _mean_error(outputs, wanted, batch: int) -> torch.Tensor:
+    return mse_loss(outputs, wanted)
 
 
 def _batches(
-    crops, targets, size: int, generator: np.random.Generator, device: torch.device
+    pictures: Pictures,
+    wanted: np.ndarray,
+    order: np.ndarray,
+    generator: np.random.Generator,
+    device: torch.device,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, Microbatch]]:
-    """One epoch in random order: images, motions and their microbatch."""
-    order = generator.permutation(len(crops))
-    wanted = torch.from_numpy(targets[order]).to(device)
+    """Random squares of the rows `order`, their targets and their microbatch."""
+    targets = torch.from_numpy(wanted[order]).to(device)
     parts = list(microbatches(len(order), BATCH))
-    cut = (
-        _random_squares(crops, order[part.positions], size, generator) for part in parts
-    )
+    cut = (_squares(pictures, order[part.positions], generator) for part in parts)
     if device.type == "cuda":
         cut = prefetch(squares.pin_memory() for squares in cut)
     for part, squares in zip(parts, cut, strict=True):
-        images = normalise(squares.to(device, non_blocking=True))
-        yield images, wanted[part.positions], part
+        squares = squares.to(device, non_blocking=True)
+        images = normalise(squares, pictures.mean, pictures.std)
+        yield images, targets[part.positions], part
 
 
-def _random_squares(
-    crops: list[np.ndarray], rows, size: int, generator: np.random.Generator
+def _squares(
+    pictures: Pictures, rows, generator: np.random.Generator | None
 ) -> torch.Tensor:
-    """A random square of each of the `rows`: uint8 (B, size, size, 3)."""
-    squares = []
-    for crop in (crops[row] for row in rows):
-        y, x = (generator.integers(0, side - size + 1) for side in crop.shape[:2])
+    """A random or the central square of each of the rows: uint8 (B, size, size, 3)."""
+    squares, size = [], pictures.size
+    for crop in (pictures.crops[row] for row in rows):
+        spare = [side - size for side in crop.shape[:2]]
+        y, x = (generator.integers(0, n + 1) if generator else n // 2 for n in spare)
         squares.append(crop[y : y + size, x : x + size])
     return torch.from_numpy(np.stack(squares))
 
 
-def write_profiles_weights(name: str, target: Path) -> list[float]:
+def _judge(network, pictures: Pictures, wanted, rows, device) -> pd.DataFrame:
+    """R² of each target on the central squares of `rows`, as a table."""
+    network.eval()
+    outputs = []
+    with torch.inference_mode():
+        for part in np.array_split(rows, max(1, len(rows) // BATCH)):
+            squares = _squares(pictures, part, None).to(device)
+            images = normalise(squares, pictures.mean, pictures.std)
+            outputs.append(network(images).float().cpu())
+    outputs = torch.cat(outputs).numpy()
+    r2 = r2_score(wanted[rows], outputs, multioutput="raw_values")
+    return pd.DataFrame({"target": target_names(), "r2": r2})
+
+
+def _write(target: Path, network: nn.Module, table: pd.DataFrame) -> None:
+    """All layers but the last, in float16; and the table."""
+    last = "classifier.6."
+    state = {
+        key: value.half().cpu().contiguous()
+        for key, value in network.state_dict().items()
+        if not key.startswith(last)
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(target) as file:
+        torch.save(state, file)
+    with atomic_write(target.with_suffix(".csv")) as file:
+        file.write(table.round(3).to_csv(index=False).encode())
+
+
+def write_profiles_weights(name: str, target: Path) -> pd.DataFrame:
     """`write_weights` with the settings of a profile.
 
     Raises:
@@ -190,11 +278,11 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="the file of weights to write")
     arguments = parser.parse_args()
     try:
-        errors = write_profiles_weights(arguments.profile, arguments.target)
+        table = write_profiles_weights(arguments.profile, arguments.target)
     except (ValueError, OSError) as error:
         sys.exit(str(error))
-    print(f"{arguments.target}: error {errors[0]:.2f} in the first epoch, ", end="")
-    print(f"{errors[-1]:.2f} in the last; guessing the mean gives 1")
+    print(table.sort_values("r2", ascending=False).to_string(index=False))
+    print(f"{arguments.target}: mean R² {table['r2'].mean():.2f} on other people")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def hours_on_processor(
         threads: of all its processes.
     """
     convolutions = 15.3e9 * width**2 * (size / 224) ** 2
-    connected = 4096 * (512 * 7 * 7 * width + 4096)
+    connected = 4096 * width * (512 * 7 * 7 * width + 4096)
     frames = epochs * (3 * training + evaluation)
     return frames * (convolutions + connected) / (RATE * threads) / 3600
 

@@ -108,7 +108,7 @@ def train(
         if finished is not None:
             return finished
         state = state or new_state(parameters)
-        objective, optimizer = build(accelerator, settings, state)
+        objective, optimizer = build(accelerator, settings, state, store)
         network = prepare(accelerator, objective.network, store.crop_size)
         arguments = (accelerator, network, objective, optimizer, store, settings)
         first, metrics = len(state["metrics"]) + 1, None
@@ -172,11 +172,12 @@ def new_state(parameters: dict) -> dict:
 
 
 def build(
-    accelerator: Accelerator, settings: Settings, state: dict
+    accelerator: Accelerator, settings: Settings, state: dict, store: CropStore
 ) -> tuple[Objective, torch.optim.SGD]:
     """The network on its device, and its optimizer: new, or from a checkpoint.
 
-    Both are large, so they are taken out of the checkpoint's state.
+    A new network starts from what the store's training levels are. From a checkpoint,
+    both are taken out of its state, since they are large.
     """
     torch.manual_seed(settings.seed)
     resumed = "network" in state
@@ -187,6 +188,8 @@ def build(
             settings.width,
             settings.scale,
         )
+    if not resumed:
+        objective.start(torch.from_numpy(store.levels[store.rows("train")]))
     network = objective.network
     network.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(

@@ -218,7 +218,7 @@ def run_size(profile: dict) -> int:
 def network_size(profile: dict) -> int:
     """About how many bytes the weights of a profile's network take."""
     width = profile["network_width"]
-    return int(4 * (14.7e6 * width**2 + 102.8e6 * width + 16.8e6))
+    return int(4 * (117.5e6 * width**2 + 16.8e6 * width))
 
 
 def training_memory(profile: dict) -> int:

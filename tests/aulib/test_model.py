@@ -37,17 +37,13 @@ def marked(shapes: dict[str, torch.Size]) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def narrow() -> dict[str, torch.Tensor]:
-    """Random weights for a network of an eighth of the channels, but its last layer."""
+    """Random weights of VGG16 in small, an eighth of it, but its last layer."""
     generator = torch.Generator().manual_seed(2)
     return {
         key: torch.randn(value.shape, generator=generator)
         for key, value in shape_of("baseline", width=NARROW).state_dict().items()
         if not key.startswith("classifier.6.")
     }
-
-
-def convolutions(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {key: value for key, value in state.items() if key.startswith("features.")}
 
 
 @pytest.fixture(scope="module")
@@ -139,15 +135,38 @@ def test_features_are_those_that_the_last_dropout_gets(network):
         torch.testing.assert_close(network.classifier[6](first), network(images))
 
 
-@pytest.mark.parametrize("width, channels", [(1 / 8, 8), (1 / 4, 16), (2.0, 128)])
-def test_width_scales_convolutions_only(width, channels):
-    model = shape_of("baseline", width=width)
-    full = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
-    layers = [layer for layer in model.features if isinstance(layer, nn.Conv2d)]
-    assert [layer.out_channels for layer in layers] == [width * c for c in full]
-    assert layers[0].in_channels == 3 and layers[0].out_channels == channels
+@pytest.mark.parametrize("width", [1 / 64, 1 / 8, 1 / 4])
+def test_vgg16_in_small(width):
+    """Section III at half the size: 112 pixels give 7 x 7 cells, as 224 do in VGG16."""
+    model, whole = shape_of("baseline", width=width), shape_of("baseline")
+    layers, full = list(model.features), list(whole.features)
+    assert [type(layer) for layer in layers] == [type(layer) for layer in full[:-1]]
+    for small, big in zip(layers, full):
+        if isinstance(small, nn.Conv2d):
+            assert small.out_channels == width * big.out_channels
     sizes = [layer.out_features for layer in model.classifier[::3]]
-    assert sizes == [4096, 4096, 5]
+    assert sizes == [4096 * width, 4096, 5]
+    maps = model.features(torch.zeros(1, 3, 112, 112, device="meta"))
+    assert maps.shape == (1, 512 * width, 7, 7)
+    assert maps.shape[1:].numel() == model.classifier[0].in_features
+    images = torch.zeros(1, 3, 224, 224, device="meta")
+    assert whole.features(images).shape == (1, 512, 7, 7)
+
+
+def test_the_signal_in_small_has_the_size_that_it_has_in_vgg16():
+    """Of each hidden layer's output, for inputs of equal size: N(0, .01 / √width)."""
+    spread = []
+    for inputs, width in ((25_088, 1.0), (3_136, 1 / 8)):
+        torch.manual_seed(0)
+        if width == 1:  # VGG16's first hidden layer, without the other 130 million
+            layer = nn.Linear(inputs, 64)
+            nn.init.normal_(layer.weight, 0, 0.01)
+        else:
+            layer = build_model("baseline", width=width).classifier[0]
+        with torch.inference_mode():
+            spread.append((torch.randn(512, inputs) @ layer.weight.T).std().item())
+    assert spread[0] == pytest.approx(25_088**0.5 / 100, rel=0.03)
+    assert spread[1] == pytest.approx(spread[0], rel=0.03)
 
 
 @pytest.mark.parametrize("num_aus", [1, 7])
@@ -157,13 +176,16 @@ def test_number_of_aus(num_aus):
     assert model(images).shape == (2, num_aus)
 
 
-def test_random_start(network):
-    """torchvision's own: He for convolutions, N(0, .01) for linear layers, bias 0."""
+@pytest.mark.parametrize("width", [1.0, NARROW])
+def test_random_start(width):
+    """He for convolutions, N(0, .01 / √width) for hidden layers, bias 0."""
+    torch.manual_seed(1)
+    network = build_model("proposed", width=width)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             expected = (2 / (layer.out_channels * 9)) ** 0.5
         elif isinstance(layer, nn.Linear):
-            expected = 0.01
+            expected = 0.01 if layer.out_features == 5 else 0.01 / width**0.5
         else:
             continue
         assert layer.weight.std().item() == pytest.approx(expected, rel=0.15)
@@ -177,7 +199,8 @@ def test_random_start(network):
         ({"name": "baseline", "width": 0.3}, "width 0.3"),
         ({"name": "baseline", "width": 0.0}, "width 0.0"),
         ({"name": "baseline", "width": -1.0}, "width -1.0"),
-        ({"name": "baseline", "width": 1 / 128}, "fractional channels"),
+        ({"name": "baseline", "width": 1 / 128}, "1/2, 1/4 … down to 1/64"),
+        ({"name": "baseline", "width": 2.0}, "width 2.0"),
         ({"name": "baseline", "width": 0.5, "weights": "imagenet"}, "width 1"),
     ],
 )
@@ -296,18 +319,25 @@ def test_an_unreadable_download_says_what_to_do(checkpoints, no_network):
 # -- weights from a file
 
 
-@pytest.mark.parametrize("hidden", [False, True])
-def test_weights_from_a_file(narrow, hidden, tmp_path):
-    """Convolutions, the two hidden layers if they are there, never the last layer."""
-    state = narrow if hidden else convolutions(narrow)
-    last = {"classifier.6.weight": torch.ones(1000, 4096)}
-    torch.save(state | last, tmp_path / "start.pt")
+@pytest.mark.parametrize("last", [{}, {"classifier.6.weight": torch.ones(1000, 4096)}])
+def test_weights_from_a_file(narrow, last, tmp_path):
+    """All layers but the last, whether the file has it or not."""
+    torch.save(narrow | last, tmp_path / "start.pt")
     loaded = build_model("proposed", weights=tmp_path / "start.pt", width=NARROW)
     for key, value in loaded.state_dict().items():
-        if key in state:
-            assert torch.equal(value, state[key]), key
+        if key in narrow:
+            assert torch.equal(value, narrow[key]), key
         else:  # N(0, .01) or a bias of 0
             assert value.abs().max() < 0.1, key
+
+
+def test_weights_may_have_half_the_precision(narrow, tmp_path):
+    half = {key: value.half() for key, value in narrow.items()}
+    torch.save(half, tmp_path / "half.pt")
+    loaded = build_model("proposed", weights=tmp_path / "half.pt", width=NARROW)
+    for key, value in loaded.state_dict().items():
+        assert value.dtype == torch.float32
+        assert key not in half or torch.equal(value, half[key].float())
 
 
 def test_no_such_file(tmp_path):
@@ -318,7 +348,7 @@ def test_no_such_file(tmp_path):
 @pytest.mark.parametrize(
     "state, message",
     [
-        ({"conv1.weight": torch.ones(64, 3, 7, 7)}, "conv1.weight is .* has nothing"),
+        ({"conv1.weight": torch.ones(64, 3, 7, 7)}, "features.0.weight is missing"),
         ({"features.0.bias": torch.ones(8)}, "features.0.weight is missing"),
         ({}, "features.0.weight is missing"),
         ({"network": {"features.0.weight": torch.ones(1)}}, "no state dictionary"),
@@ -332,17 +362,49 @@ def test_a_foreign_file(state, message, tmp_path):
         shape_of("proposed", weights=path, width=NARROW)
 
 
-def test_a_shape_that_does_not_fit(narrow, tmp_path):
-    wide = {"features.2.weight": torch.ones(16, 8, 3, 3)}
-    torch.save(convolutions(narrow) | wide, tmp_path / "wide.pt")
-    message = r"features\.2\.weight is \(16, 8, 3, 3\), .* has \(8, 8, 3, 3\)"
-    with pytest.raises(ValueError, match=message):
-        shape_of("proposed", weights=tmp_path / "wide.pt", width=NARROW)
+def test_an_unknown_parameter(narrow, tmp_path):
+    torch.save(narrow | {"conv1.weight": torch.ones(1)}, tmp_path / "more.pt")
+    with pytest.raises(ValueError, match=r"conv1.weight is \(1,\), .* has none"):
+        shape_of("proposed", weights=tmp_path / "more.pt", width=NARROW)
+
+
+SMALL = "it is of width 0.125 with 512 x 3136 and 4096 x 512 hidden layers"
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda state: shape_of("baseline", width=1 / 4).state_dict(),
+            r"features.0.weight is \(16, 3, 3, 3\), this network has \(8, 3, 3, 3\); "
+            "the weights are of width 0.25 with "
+            "1024 x 6272 and 4096 x 1024 hidden layers",
+        ),
+        (  # the stand-in's of before 2026-11-26
+            lambda state: {k: v for k, v in state.items() if k.startswith("features.")},
+            r"classifier.0.weight is missing, this network has \(512, 3136\); "
+            "the weights are of width 0.125 with no hidden layers",
+        ),
+        (
+            lambda state: state | {"classifier.0.weight": torch.ones(512, 256)},
+            r"classifier.0.weight is \(512, 256\), this network has \(512, 3136\); "
+            "the weights are of width 0.125 with "
+            "512 x 256 and 4096 x 512 hidden layers",
+        ),
+    ],
+    ids=["width", "no hidden layers", "map"],
+)
+def test_weights_of_another_network(narrow, change, message, tmp_path):
+    state = {k: torch.zeros(v.shape) for k, v in change(narrow).items()}
+    torch.save(state, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=message) as error:
+        shape_of("proposed", weights=tmp_path / "other.pt", width=NARROW)
+    assert SMALL in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_damaged_file(narrow, tmp_path):
     path = tmp_path / "damaged.pt"
-    torch.save(convolutions(narrow), path)
+    torch.save(narrow, path)
     whole = path.read_bytes()
     for content in (b"", b"<html>404</html>", whole[:99], whole[: len(whole) // 2]):
         path.write_bytes(content)

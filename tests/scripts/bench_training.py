@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -232,9 +233,9 @@ def peak_anonymous_mib(count: int) -> float:
 def train_for_memory(count: int) -> None:
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
-    companion.methods.objective.build_model = lambda *arguments, **named: nn.Sequential(
-        nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 5)
-    )
+    layers = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 5))
+    network = nn.Sequential(OrderedDict(classifier=layers))
+    companion.methods.objective.build_model = lambda *arguments, **named: network
     peak, ended = 0, threading.Event()
 
     def watch() -> None:

@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
@@ -47,13 +48,9 @@ PROCESSES.set_forkserver_preload(["companion.training.run"])
 
 def small_network(name, num_aus=5, weights=None, width=1.0) -> nn.Module:
     """For squares of 32 pixels; with dropout, as VGG16, in 2,789 numbers."""
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, stride=4),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(8 * 8 * 8, num_aus),
-    )
+    features = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Flatten())
+    last = nn.Sequential(nn.Dropout(0.5), nn.Linear(8 * 8 * 8, num_aus))
+    return nn.Sequential(OrderedDict(features=features, classifier=last))
 
 
 class Boundaries:

@@ -25,14 +25,15 @@ def test_images_are_the_normalised_squares_in_channels_last(store):
     for batch, part in zip(batches, positions):
         assert batch.is_contiguous(memory_format=torch.channels_last)
         cut = cut_squares(store, rows[part], corners[part])
-        assert torch.equal(batch, normalise(cut))
+        assert torch.equal(batch, normalise(cut, store.mean, store.std))
 
 
 def test_central_batches_are_the_central_squares_in_order(store):
     rows = np.array([5, 3, 40, 3, 12])
     batches = list(central_batches(store, rows, 2, CPU))
     assert [len(batch) for batch in batches] == [2, 2, 1]
-    expected = normalise(cut_squares(store, rows, central_corners(store, rows)))
+    squares = cut_squares(store, rows, central_corners(store, rows))
+    expected = normalise(squares, store.mean, store.std)
     assert torch.equal(torch.cat(batches), expected)
 
 

@@ -78,10 +78,23 @@ def test_normalise_is_torchvisions(store):
 
     rows = np.arange(10)
     squares = cut_squares(store, rows, central_corners(store, rows))
-    images = normalise(squares)
+    images = normalise(squares, store.mean, store.std)
     assert images.dtype == torch.float32 and images.shape == (10, 3, 16, 16)
     assert images.is_contiguous(memory_format=torch.channels_last)
     plain = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255
-    expected = v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])(plain)
+    moments = ([v / 255 for v in values] for values in (store.mean, store.std))
+    expected = v2.Normalize(*moments)(plain)
     torch.testing.assert_close(images, expected)
     assert squares.dtype == np.uint8 and squares.max() > 1  # the crops are untouched
+
+
+def test_normalised_training_crops_have_mean_0_and_deviation_1(store):
+    """Section II, by the letter; over all pixels of all training crops."""
+    images = [
+        normalise(store[row][None].copy(), store.mean, store.std)[0].flatten(1)
+        for row in store.rows("train")
+    ]
+    pixels = torch.cat(images, 1).double()
+    assert pixels.shape[0] == 3
+    np.testing.assert_allclose(pixels.mean(1), 0, atol=1e-6)
+    np.testing.assert_allclose(pixels.std(1, correction=0), 1, atol=1e-5)

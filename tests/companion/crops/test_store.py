@@ -148,6 +148,29 @@ def test_a_store_that_was_cut_is_an_error(tree, tmp_path):
     assert json.loads((tmp_path / "store.json").read_text())["count"] == 10
 
 
+def test_mean_and_deviation_are_those_of_the_training_crops(tree, tmp_path):
+    root, frames = tree
+    splits = np.where(np.arange(len(frames)) % 2, "train", "evaluation")
+    write_crops(tmp_path, root, frames.assign(split=splits), 16, workers=1)
+    store = CropStore(tmp_path)
+    pixels = [store[row].reshape(-1, 3) for row in store.rows("train")]
+    assert 0 < len(pixels) < len(store)
+    np.testing.assert_allclose(store.mean, np.concatenate(pixels).mean(axis=0))
+    np.testing.assert_allclose(store.std, np.concatenate(pixels).std(axis=0))
+
+
+def test_a_store_of_before_says_what_to_do(tree, tmp_path):
+    root, frames = tree
+    write_crops(tmp_path, root, frames, 16, workers=1)
+    about = json.loads((tmp_path / "store.json").read_text())
+    del about["mean"]
+    (tmp_path / "store.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="store.json: .* run notebook 01 again"):
+        CropStore(tmp_path)
+    write_crops(tmp_path, root, frames, 16, workers=1)
+    assert len(CropStore(tmp_path).mean) == 3
+
+
 def test_an_empty_store_is_a_store(tree, tmp_path):
     root, frames = tree
     write_crops(tmp_path, root, frames.assign(kept=False), 16, 1)

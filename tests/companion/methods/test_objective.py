@@ -17,7 +17,7 @@ def test_unknown_methods_and_wrong_settings_are_refused():
     for method in ("classifier", "structured"):
         with pytest.raises(ValueError, match="no targets to scale: scale 2.0 not 1"):
             build_objective(method, None, 0.125, 2.0)
-    with pytest.raises(ValueError, match="fractional channels"):
+    with pytest.raises(ValueError, match="width 0.3: choose 1, or 1/2"):
         build_objective("structured", None, 0.3, 1.0)
 
 
@@ -37,6 +37,32 @@ def test_a_method_builds_its_network_with_the_weights_and_the_width(
     assert calls == [(name, count, "some.pt", 0.125)]
     outputs = objective.network.eval()(torch.zeros(2, 3, 32, 32))
     assert outputs.shape == (2, count)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_starts_with_the_answer_that_fits_all_frames_best(
+    method, monkeypatch
+):
+    """Without features, the outputs are the mean or the frequencies of the levels."""
+    replace_networks(monkeypatch, Narrow)
+    scale = 2.0 if method == "proposed" else 1.0
+    objective = build_objective(method, None, 0.125, scale)
+    levels = random_levels(5, 2000)
+    levels[levels == 5] = 0
+    objective.start(levels)
+    shares = torch.stack([(levels == level).double().mean(0) for level in range(6)], 1)
+    last = objective.network.classifier[6]
+    if method in ("baseline", "proposed"):
+        found, expected = last.bias, scale * levels.double().mean(0)
+        np.testing.assert_allclose(found.detach(), expected, rtol=1e-6)
+    elif method == "classifier":
+        found = objective.estimate(last.bias.detach()[None]).values[0]
+        expected = (shares * torch.arange(6)).sum(1)
+        np.testing.assert_allclose(found, expected, atol=0.02)
+        assert np.isfinite(last.bias.detach()).all()
+    else:
+        found = last.below(torch.zeros(1, 5)).diff(dim=2)[0].detach()
+        np.testing.assert_allclose(found, shares, atol=0.005)
 
 
 @pytest.fixture(params=[1.0, 2.0])

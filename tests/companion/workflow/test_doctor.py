@@ -296,7 +296,7 @@ def test_the_size_of_a_run_counts_the_networks_parameters(width):
 def test_the_size_of_a_run_counts_its_frames():
     profile = load_profile("standin") | {"network_width": 0}
     networks = doctor.run_size(profile | {"standin": None, "crop_size": 0})
-    per_frame = 348 * 260 // 2 + 80**2 * 1.3 * 3
+    per_frame = 348 * 260 // 2 + profile["crop_size"] ** 2 * 1.3 * 3
     for frames_per_task, frames in (
         (12, 8 * 41 * 12),
         ({"train": 240, "evaluation": 125}, 8 * (21 * 240 + 20 * 125)),
