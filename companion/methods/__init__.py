@@ -16,6 +16,26 @@ METHODS = (*DROPOUT, "classifier", "structured")
 """The networks. "hog" trains no network, see `companion.methods.hog`."""
 
 
+def map_note(width: float, size: int) -> str:
+    """What is wrong with the size of the images, if something is; else "".
+
+    VGG16's first hidden layer is made for a last map of 7 x 7 cells; another map is
+    averaged or spread to it.
+
+    Args:
+        width: of the network, see `aulib.model.build_model`.
+        size: pixels of a side of an image.
+    """
+    cell = 32 if width == 1 else 16  # pixels: the network in small pools once less
+    cells = size // cell
+    if cells == 7:
+        return ""
+    return (
+        f"crops of {size} pixels leave a last map of {cells} x {cells} cells, not 7 x "
+        f"7: set crop_size to {7 * cell} in the profile, which makes the crops again"
+    )
+
+
 def build_objective(
     method: str, weights: str | Path | None, width: float, scale: float
 ) -> Objective:

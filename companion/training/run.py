@@ -31,7 +31,7 @@ from aulib.inference import to_intensity
 from companion.base.files import InUse, lock, sha256
 from companion.base.provenance import machine_facts, versions
 from companion.crops.store import CropStore
-from companion.methods import build_objective
+from companion.methods import build_objective, map_note
 from companion.methods.hog import fit_all
 from companion.methods.objective import Estimate, Objective
 from companion.training.checkpoint import (
@@ -119,6 +119,8 @@ def train(
             here, machine = execution_facts(accelerator), machine_facts()
             here["accumulation"] = settings.accumulation
             note_execution(state, here, log)
+            if note := map_note(settings.width, store.crop_size):
+                log.write(f"{log.title}: {note}")
             log.open(settings.epochs, frames_per_epoch, state["metrics"])
             with closing(log):
                 for epoch in run_epochs(*arguments, first, log.bar.update):

@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -137,8 +138,10 @@ def check_gpu(profile: dict, make: str) -> Finding:
 
 
 def check_weights(profile: dict, root: Path) -> Finding:
-    """Read the files of weights from which the profile's models start."""
-    from aulib.model import imagenet_file, read_weights
+    """See whether the profile's models can start from the weights that it names."""
+    import torch
+
+    from aulib.model import build_model, imagenet_file
 
     models = profile["models"].values()
     wanted = sorted({settings["weights"] for settings in models} - {None})
@@ -147,8 +150,12 @@ def check_weights(profile: dict, root: Path) -> Finding:
         path = imagenet_file() if imagenet else root / weights
         again = f"git checkout -- {weights}" if weights.startswith("data/") else ""
         if path.exists():
+            start = {"weights": weights if imagenet else path}
             try:
-                read_weights(weights if imagenet else path)
+                with torch.device("meta"), warnings.catch_warnings():
+                    # names and sizes without numbers, of which torch warns
+                    warnings.filterwarnings("ignore", ".*copying from a non-meta")
+                    build_model("baseline", width=profile["network_width"], **start)
             except ValueError as error:
                 if imagenet or made:
                     again = f"rm -r {shlex.quote(str(path))}"
@@ -161,6 +168,16 @@ def check_weights(profile: dict, root: Path) -> Finding:
             found = f"{weights}: no such file; put it there or correct the profile"
             return Finding("missing", found, again)
     return Finding("ok", ", ".join(wanted) or "none needed")
+
+
+def check_network(profile: dict) -> Finding:
+    """See whether the network's last map has VGG16's 7 x 7 cells."""
+    from companion.methods import map_note
+
+    width, size = profile["network_width"], profile["crop_size"]
+    name = "VGG16" if width == 1 else f"VGG16 in small, width {width:g}"
+    note = map_note(width, size)
+    return Finding("note", f"{name}; {note}") if note else Finding("ok", name)
 
 
 def check_grids(root: Path) -> Finding:
@@ -289,6 +306,7 @@ def examine(name: str) -> dict:
         "data": guarded(check_data, profile, ROOT),
         "GPU": guarded(check_gpu, profile, make),
         "weights": guarded(check_weights, profile, ROOT),
+        "network": guarded(check_network, profile),
         "grids": guarded(check_grids, ROOT),
         "disk": check_disk(max(run_size(profile) - made, 0), free),
         "locks": guarded(check_locks, ROOT),

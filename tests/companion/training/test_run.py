@@ -172,7 +172,8 @@ def test_the_run_is_logged(run):
 
     directory, metrics = run
     log = (directory / "log.txt").read_text().splitlines()
-    assert "from epoch 1 to 3" in log[0] and "epoch 3 of 3" in log[-1]
+    assert "a last map of 2 x 2 cells" in log[0]  # crops of 32 pixels
+    assert "from epoch 1 to 3" in log[1] and "epoch 3 of 3" in log[-1]
     assert "images/s in training" in log[-1]
     events = EventAccumulator(str(directory / "events")).Reload()
     drawn = [event.value for event in events.Scalars("ICC/AU12")]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from torchvision.models import vgg16
 
 from aulib.model import build_model
 from companion.base.paths import ROOT
@@ -202,14 +203,18 @@ def test_weights(tmp_path, monkeypatch):
     assert finding.state == "missing"
     assert finding.command == f"git checkout -- {path}"
     (tmp_path / path).parent.mkdir(parents=True)
-    torch.save({}, tmp_path / path)
+    network = build_model("baseline", width=profile["network_width"])
+    torch.save(network.state_dict(), tmp_path / path)
     assert doctor.check_weights(profile, tmp_path) == ("ok", path, "")
+    finding = doctor.check_weights(profile | {"network_width": 0.25}, tmp_path)
+    assert finding.state == "missing" and finding.command == f"git checkout -- {path}"
+    assert "the weights are of width 0.125 with" in finding.found
     (tmp_path / path).write_bytes((tmp_path / path).read_bytes()[:99])
     finding = doctor.check_weights(profile, tmp_path)
     assert finding.state == "missing" and "standin_vgg16.pt: damaged" in finding.found
     assert finding.command == f"git checkout -- {path}"
     other = {"models": {"proposed": {"weights": "elsewhere/vgg16.pt"}}}
-    assert doctor.check_weights(other, tmp_path).state == "missing"
+    assert doctor.check_weights(profile | other, tmp_path).state == "missing"
 
     finding = doctor.check_weights(load_profile("standin_gpu"), tmp_path)
     assert finding.state == "note" and "`make` will train the weights" in finding.found
@@ -225,8 +230,36 @@ def test_weights(tmp_path, monkeypatch):
     subprocess.run(finding.command, shell=True, check=True)  # the advice works
     assert doctor.check_weights(load_profile("bp4d"), tmp_path).state == "note"
     monkeypatch.setattr("aulib.model._verify", lambda path: None)
-    torch.save({}, path)
+    with torch.device("meta"):
+        shapes = {key: value.shape for key, value in vgg16().state_dict().items()}
+    state = {key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}
+    torch.save(state, path)
     assert doctor.check_weights(load_profile("bp4d"), tmp_path).state == "ok"
+
+
+@pytest.mark.parametrize(
+    "name, change, found",
+    [
+        ("bp4d", {}, "VGG16"),
+        ("standin", {}, "VGG16 in small, width 0.125"),
+        (
+            "standin",
+            {"crop_size": 80},
+            "VGG16 in small, width 0.125; crops of 80 pixels leave a last map of 5 x 5 "
+            "cells, not 7 x 7: set crop_size to 112 in the profile, which makes the "
+            "crops again",
+        ),
+        (
+            "bp4d",
+            {"crop_size": 256},
+            "VGG16; crops of 256 pixels leave a last map of 8 x 8 cells, not 7 x 7: set "
+            "crop_size to 224 in the profile, which makes the crops again",
+        ),
+    ],
+)
+def test_the_last_map(name, change, found):
+    finding = doctor.check_network(load_profile(name) | change)
+    assert finding == ("note" if change else "ok", found, "")
 
 
 def test_kernel(monkeypatch, tmp_path):
