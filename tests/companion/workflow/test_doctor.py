@@ -252,8 +252,8 @@ def test_weights(tmp_path, monkeypatch):
         (
             "bp4d",
             {"crop_size": 256},
-            "VGG16; crops of 256 pixels leave a last map of 8 x 8 cells, not 7 x 7: set "
-            "crop_size to 224 in the profile, which makes the crops again",
+            "VGG16; crops of 256 pixels leave a last map of 8 x 8 cells, not 7 x 7: "
+            "set crop_size to 224 in the profile, which makes the crops again",
         ),
     ],
 )
