@@ -71,7 +71,7 @@ def _press(view, distance, furrow: Ridge, amount, dark: float = 1.0) -> None:
 # the nose with AU10.
 CHEEK_AU6 = Hill(0.12, x=0.56, y=0.30, wide=0.24, tall=0.12)
 CHEEK_AU12 = Hill(0.19, x=0.58, y=0.52, wide=0.20, tall=0.20)
-CHEEK_AU10 = Hill(0.075, x=0.40, y=0.42, wide=0.13, tall=0.16)
+CHEEK_AU10 = Hill(0.060, x=0.46, y=0.44, wide=0.15, tall=0.17)
 
 
 def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
@@ -82,14 +82,14 @@ def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
 
 # The nasolabial fold runs from the wing of the nose to beside the corner of the mouth.
 # FACS: AU10 deepens its upper part, AU12 all of it; the cheek stands over it.
-FOLD, FOLD_DARK = Band(wide=0.050), 0.7  # factor of its darkness
+FOLD, FOLD_DARK = Band(wide=0.046), 1.0  # factor of its darkness
 FOLD_TOP = -0.16  # y from the base of the nose
 FOLD_X, FOLD_SLOPE = 0.265, 0.48  # at its top
 FOLD_STRAIGHT, FOLD_BEND = 0.72, 0.33  # share of the slope at its top; more a unit down
 FOLD_REST, FOLD_BY_PERSON = 0.008, 0.028  # depth of the neutral fold; by `fold`
-FOLD_AU10 = Ridge(0.060, at=0.12, wide=0.17)  # `at` from the top down
-FOLD_AU12 = Ridge(0.050, at=-0.10, wide=0.24)  # `at` from the lips' line down
-FOLD_CHEEK = Ridge(1.1, at=0.13, wide=0.12)  # factor of the depth; `at` outwards
+FOLD_AU10 = Ridge(0.105, at=0.12, wide=0.17)  # `at` from the top down
+FOLD_AU12 = Ridge(0.055, at=-0.10, wide=0.24)  # `at` from the lips' line down
+FOLD_CHEEK = Ridge(0.6, at=0.19, wide=0.15)  # factor of the depth; `at` outwards
 
 
 def _nasolabial_fold(identity: Identity, pull, s, y, side, view) -> None:
@@ -106,19 +106,21 @@ def _nasolabial_fold(identity: Identity, pull, s, y, side, view) -> None:
 
 # AU14, dimpler. FACS: a wrinkle or dimple beside the corner of the mouth, with bulges
 # around it. All x and y are from that corner.
-DIMPLE, DIMPLE_DARK = Ridge(0.085, wide=0.050), 0.45  # factor of its darkness
+DIMPLE, DIMPLE_DARK = Ridge(0.095, wide=0.050), 0.40  # factor of its darkness
 DIMPLE_X, DIMPLE_Y = 0.080, -0.02  # of its outermost point
 DIMPLE_BEND = -2.4
 DIMPLE_TALL = Band(at=0.005, wide=0.125)
-PIT_DARK = 0.35  # darkness, 0..1
-PIT = Hill(-0.08, x=0.045, y=-0.005, wide=0.065, tall=0.055)  # the corner drawn inwards
-DIMPLE_BULGE = Hill(0.165, x=0.20, y=0.00, wide=0.125, tall=0.165)
+PIT_DARK = 0.25  # darkness, 0..1
+PIT = Hill(-0.09, x=0.045, y=-0.005, wide=0.065, tall=0.055)  # the corner drawn inwards
+DIMPLE_BULGE = Hill(0.18, x=0.20, y=0.00, wide=0.125, tall=0.165)
 KNOT_BELOW = Hill(0.042, x=-0.02, y=0.075, wide=0.12, tall=0.06)  # tightened muscle
 KNOT_ABOVE = Hill(0.036, x=-0.02, y=-0.080, wide=0.12, tall=0.06)
 
 
 def _dimple(identity: Identity, pull, s, y, side, view) -> None:
     mouth_x, mouth_y, dimple = identity.mouth_x, identity.mouth_y, pull["dimple"]
+    if dimple == 0:
+        return
     down = y - mouth_y - DIMPLE_Y
     bow = s - (mouth_x + DIMPLE_X + DIMPLE_BEND * down * down)
     tall = ridge(y - mouth_y, DIMPLE_TALL)
@@ -171,15 +173,17 @@ def _around_eyes(identity: Identity, pull, s, y, side, view) -> None:
 # AU17, chin raiser. FACS: the chin boss bulges and wrinkles as it is pushed up, like
 # the peel of an orange; a hollow forms between it and the lower lip.
 BOSS = Hill(0.075, y=-0.02, wide=0.22, tall=0.14)  # y from the chin boss
-PEEL = Hill(0.040, y=0.01, wide=0.24, tall=0.15)  # y from the chin boss
+PEEL = Hill(0.046, y=0.01, wide=0.24, tall=0.15)  # y from the chin boss
 PEEL_DARK = 0.45  # darkness, 0..1
-PEEL_A_UNIT = 30  # values of the noise a unit; larger: a finer net of wrinkles
+PEEL_A_UNIT = 27  # values of the noise a unit; larger: a finer net of wrinkles
 PEEL_WIDE = 0.9  # half-width of a wrinkle, deviations of the noise
 HOLLOW, HOLLOW_SPAN, HOLLOW_DARK = Ridge(0.060, wide=0.045), Band(wide=0.26), 0.6
 HOLLOW_Y, HOLLOW_BEND = 0.245, 0.55  # y from the lips' line
 
 
 def _chin(identity: Identity, pull, x, y, side, view) -> None:
+    if pull["au17"] == 0:
+        return
     au17, chin_y = pull["au17"] * identity.gain(17, side), identity.chin_y
     view["depth"] += mound(x, y, BOSS, down=chin_y) * au17
     field = noise(identity.texture)["pores"]

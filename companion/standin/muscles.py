@@ -32,7 +32,7 @@ DISTRACTORS = (
 """What moves and is not labelled: AU1, 2, 4, 25, 26 and 45 in 0..1; the gaze in -1..1
 (right and down in the picture); the turn of the head in degrees."""
 
-RESPONSE = (0.95, 1.0, 0.95, 0.9, 0.95)
+RESPONSE = (0.95, 1.0, 0.95, 0.9, 0.9)
 """For each of `aulib.AUS`, the exponent that turns level / 5 into a pull. A smaller one
 makes low levels more visible. With these, the levels of an AU look evenly spaced."""
 
@@ -140,13 +140,14 @@ BOWL_BAND_UP = 0.07  # how far AU12 moves that band up
 
 # AU14, dimpler. FACS: the corners of the lips are tightened and pulled inwards, into
 # the face (see `furrows`) more than towards the midline; they may rise a little.
-CORNER_IN = Hill(-0.055, wide=0.20, tall=0.15)  # outwards; centre: corner of the mouth
+CORNER_IN = Hill(-0.065, wide=0.20, tall=0.15)  # outwards; centre: corner of the mouth
 CORNER_IN_UP = -0.06  # how far AU12 moves the centre
 CORNER_IN_RISE = -0.008  # downwards, where `CORNER_IN` acts
 
 # AU10, upper lip raiser. FACS: the middle of the upper lip goes straight up, its outer
 # parts less, which bends the lip at an angle; the wings of the nose rise and widen.
-LIP_RISE = Hill(-0.075, x=0.16, y=-0.17, wide=0.29, tall=0.17)  # y from the lips' line
+LIP_RISE = Hill(-0.080, x=0.22, y=-0.16, wide=0.32, tall=0.18)  # y from the lips' line
+CORNER_LIFT = -0.03  # downwards, where `CORNER_IN` acts: the corners do not hang
 WING_RISE = Hill(-0.045, x=0.24, y=-0.10, wide=0.15, tall=0.15)  # y from nose's base
 WING_FLARE = 0.025  # outwards, where `WING_RISE` acts
 
@@ -174,6 +175,7 @@ def _pull_lower_face(identity: Identity, pull, x, y, dx, dy) -> None:
     bowl *= ridge(y - mouth_y + BOWL_BAND_UP * up, BOWL_BAND) * gain12
     dy += BOWL_RISE * up * bowl
     dy += CORNER_IN_RISE * pull["dimple"] * tight
+    dy += CORNER_LIFT * pull["lip_lift"] * tight
     dy += mound(s, y, MOUTH_RISE, up, down=mouth_y)
     dy += mound(s, y, CHEEK_RISE, up) * gain12
     dy += mound(s, y, LIP_RISE, pull["lip_lift"], down=mouth_y) * gain10
