@@ -32,7 +32,7 @@ DISTRACTORS = (
 """What moves and is not labelled: AU1, 2, 4, 25, 26 and 45 in 0..1; the gaze in -1..1
 (right and down in the picture); the turn of the head in degrees."""
 
-RESPONSE = (0.95, 1.0, 0.95, 0.9, 0.9)
+RESPONSE = (0.95, 0.9, 0.95, 0.9, 0.9)
 """For each of `aulib.AUS`, the exponent that turns level / 5 into a pull. A smaller one
 makes low levels more visible. With these, the levels of an AU look evenly spaced."""
 
@@ -218,6 +218,7 @@ def _pull_upper_face(identity: Identity, pull, x, y, dx, dy) -> None:
 UPPER_UP, LOWER_DOWN = 0.03, 0.05  # of the middle of each lip
 UPPER_UP_GAINED, LOWER_DOWN_LOST = 0.9, 0.45  # share, by AU12
 UPPER_UP_AU10, KEPT_CLOSED = 0.075, 0.9  # of the middle of the lip; share, by AU17
+PARTS_POWER = 1.7  # exponent of AU10; larger: low levels leave the lips closed
 NEAR_LIPS = Area(wide=1.0, tall=0.20)  # share of it; centre: middle of the mouth
 # AU26, jaw drop. FACS: the lower jaw comes down, and the lower lip with it.
 JAW_DOWN = 0.15
@@ -234,7 +235,7 @@ def _part_lips(identity: Identity, pull, x, y, scale: float):
     near = bump(x, y, NEAR_LIPS, down=mouth_y)
     smile = min(pull["corner_up"], 1)
     up = UPPER_UP * (1 + UPPER_UP_GAINED * smile) * pull["lips_part"]
-    part = max(1 - KEPT_CLOSED * pull["au17"], 0) * pull["lip_lift"] ** 2
+    part = max(1 - KEPT_CLOSED * pull["au17"], 0) * pull["lip_lift"] ** PARTS_POWER
     rise = (up * free + UPPER_UP_AU10 * part * rounder) * near
     down = LOWER_DOWN * (1 - LOWER_DOWN_LOST * smile) * pull["lips_part"]
     jaw = pull["jaw_drop"] * step(y, JAW_BELOW, mouth_y)
