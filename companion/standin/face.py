@@ -146,7 +146,7 @@ def _head(identity: Identity, pull, u, v, scale: float, density: int):
     head = head_maps(identity, density).sample(x, y)
     head["albedo"] = np.stack([head[name] for name in COLOURS])
     head["crease"] = np.zeros_like(x)
-    fields = head | {"v": v, "inside": inside}
+    fields = head | {"u": u, "v": v, "inside": inside}
 
     def part(mask: np.ndarray):
         """x, y and views of the fields where the mask is."""

@@ -43,7 +43,7 @@ def draw_furrows(
     _nasolabial_fold(identity, pull, s, y, side, view)
     _dimple(identity, pull, s, y, side, view)
     _around_eyes(identity, pull, s, y, side, view)
-    _chin(identity, pull, x, y, view)
+    _chin(identity, pull, x, y, side, view)
     _forehead(identity, pull, x, s, y, view)
     np.clip(view["crease"], 0, MOST_CREASED, out=view["crease"])
     view["crease"] *= 1 - hair
@@ -56,19 +56,22 @@ DARKNESS, DARKEST = 9, 0.75  # darkness a unit of depth; its limit, 0..1
 MOST_CREASED = 0.9  # darkness where furrows cross, 0..1
 
 
-def _press(view, distance, furrow: Ridge, amount) -> None:
-    """A furrow of depth `amount` where the distance is 0, in place."""
+def _press(view, distance, furrow: Ridge, amount, dark: float = 1.0) -> None:
+    """A furrow of depth `amount` where the distance is 0, in place.
+
+    `dark` is a factor of its darkness; smaller ones leave more to the light.
+    """
     groove = ridge(distance, furrow)
     wall = ridge(distance, Band(wide=WALL_WIDE * furrow.wide))
     view["depth"] -= amount * (groove - WALL * wall)
-    view["crease"] += np.minimum(amount * DARKNESS, DARKEST) * groove
+    view["crease"] += np.minimum(amount * DARKNESS, DARKEST) * dark * groove
 
 
 # FACS: the cheeks bunch up, below the eyes with AU6, beside the mouth with AU12, beside
 # the nose with AU10.
 CHEEK_AU6 = Hill(0.12, x=0.56, y=0.30, wide=0.24, tall=0.12)
-CHEEK_AU12 = Hill(0.15, x=0.58, y=0.50, wide=0.20, tall=0.19)
-CHEEK_AU10 = Hill(0.075, x=0.40, y=0.42, wide=0.13, tall=0.16)
+CHEEK_AU12 = Hill(0.19, x=0.58, y=0.52, wide=0.20, tall=0.20)
+CHEEK_AU10 = Hill(0.060, x=0.46, y=0.44, wide=0.15, tall=0.17)
 
 
 def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
@@ -79,14 +82,14 @@ def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
 
 # The nasolabial fold runs from the wing of the nose to beside the corner of the mouth.
 # FACS: AU10 deepens its upper part, AU12 all of it; the cheek stands over it.
-FOLD = Band(wide=0.040)
+FOLD, FOLD_DARK = Band(wide=0.046), 1.0  # factor of its darkness
 FOLD_TOP = -0.16  # y from the base of the nose
 FOLD_X, FOLD_SLOPE = 0.265, 0.48  # at its top
-FOLD_STRAIGHT, FOLD_BEND = 0.72, 0.25  # share of the slope at its top; more a unit down
+FOLD_STRAIGHT, FOLD_BEND = 0.72, 0.33  # share of the slope at its top; more a unit down
 FOLD_REST, FOLD_BY_PERSON = 0.008, 0.028  # depth of the neutral fold; by `fold`
-FOLD_AU10 = Ridge(0.060, at=0.12, wide=0.17)  # `at` from the top down
-FOLD_AU12 = Ridge(0.050, at=-0.14, wide=0.22)  # `at` from the lips' line down
-FOLD_CHEEK = Ridge(0.75, at=0.13, wide=0.13)  # factor of the depth; `at` outwards
+FOLD_AU10 = Ridge(0.105, at=0.12, wide=0.17)  # `at` from the top down
+FOLD_AU12 = Ridge(0.055, at=-0.10, wide=0.24)  # `at` from the lips' line down
+FOLD_CHEEK = Ridge(0.6, at=0.19, wide=0.15)  # factor of the depth; `at` outwards
 
 
 def _nasolabial_fold(identity: Identity, pull, s, y, side, view) -> None:
@@ -98,28 +101,36 @@ def _nasolabial_fold(identity: Identity, pull, s, y, side, view) -> None:
     amount += FOLD_AU10.height * pull["fold_high"] * high * identity.gain(10, side)
     amount += FOLD_AU12.height * pull["fold_low"] * low * identity.gain(12, side)
     view["depth"] += FOLD_CHEEK.height * amount * ridge(fold, FOLD_CHEEK)
-    _press(view, fold, FOLD, amount)
+    _press(view, fold, FOLD, amount, FOLD_DARK)
 
 
 # AU14, dimpler. FACS: a wrinkle or dimple beside the corner of the mouth, with bulges
 # around it. All x and y are from that corner.
-DIMPLE = Ridge(0.108, wide=0.046)
-DIMPLE_X, DIMPLE_Y = 0.085, -0.02  # of its outermost point
-DIMPLE_BEND = -1.6
-DIMPLE_TALL = Band(at=0.02, wide=0.135)
-DIMPLE_BULGE = Hill(0.145, x=0.20, y=0.01, wide=0.12, tall=0.18)
-KNOT_BELOW = Hill(0.035, x=-0.02, y=0.075, wide=0.12, tall=0.06)  # tightened muscle
-KNOT_ABOVE = Hill(0.030, x=-0.02, y=-0.080, wide=0.12, tall=0.06)
+DIMPLE, DIMPLE_DARK = Ridge(0.095, wide=0.050), 0.40  # factor of its darkness
+DIMPLE_X, DIMPLE_Y = 0.080, -0.02  # of its outermost point
+DIMPLE_BEND = -2.4
+DIMPLE_TALL = Band(at=0.005, wide=0.125)
+PIT_DARK = 0.25  # darkness, 0..1
+PIT = Hill(-0.09, x=0.045, y=-0.005, wide=0.065, tall=0.055)  # the corner drawn inwards
+DIMPLE_BULGE = Hill(0.18, x=0.20, y=0.00, wide=0.125, tall=0.165)
+KNOT_BELOW = Hill(0.042, x=-0.02, y=0.075, wide=0.12, tall=0.06)  # tightened muscle
+KNOT_ABOVE = Hill(0.036, x=-0.02, y=-0.080, wide=0.12, tall=0.06)
 
 
 def _dimple(identity: Identity, pull, s, y, side, view) -> None:
     mouth_x, mouth_y, dimple = identity.mouth_x, identity.mouth_y, pull["dimple"]
+    if dimple == 0:
+        return
     down = y - mouth_y - DIMPLE_Y
     bow = s - (mouth_x + DIMPLE_X + DIMPLE_BEND * down * down)
     tall = ridge(y - mouth_y, DIMPLE_TALL)
-    _press(view, bow, DIMPLE, DIMPLE.height * dimple * tall * identity.gain(14, side))
+    shown = dimple * identity.gain(14, side)
+    _press(view, bow, DIMPLE, DIMPLE.height * shown * tall, DIMPLE_DARK)
+    pit = bump(s, y, PIT, mouth_x, mouth_y) * shown
+    view["depth"] += PIT.height * pit
+    view["crease"] += PIT_DARK * pit
     for hill in (DIMPLE_BULGE, KNOT_BELOW, KNOT_ABOVE):
-        view["depth"] += mound(s, y, hill, dimple, mouth_x, mouth_y)
+        view["depth"] += mound(s, y, hill, 1.0, mouth_x, mouth_y) * shown
 
 
 # AU6, cheek raiser. FACS: the skin below the eyes bags and wrinkles, crow's feet form
@@ -159,29 +170,32 @@ def _around_eyes(identity: Identity, pull, s, y, side, view) -> None:
         _press(view, line * (1 / math.hypot(1, slope)), FEET, feet)
 
 
-# AU17, chin raiser. FACS: the chin boss bulges and wrinkles as it is pushed up (here it
-# is pitted); a hollow forms between it and the lower lip.
+# AU17, chin raiser. FACS: the chin boss bulges and wrinkles as it is pushed up, like
+# the peel of an orange; a hollow forms between it and the lower lip.
 BOSS = Hill(0.075, y=-0.02, wide=0.22, tall=0.14)  # y from the chin boss
-PITS = Hill(0.036, y=0.01, wide=0.21, tall=0.14)  # y from the chin boss
-PITS_DARK = 0.30  # darkness, 0..1
-PITS_A_UNIT = 22  # values of the noise a unit; larger: smaller pits
-PITS_FROM, PITS_MOST = 0.15, 1.6  # deviations of the noise; larger: fewer; deeper
-HOLLOW, HOLLOW_SPAN = Ridge(0.060, wide=0.036), Band(wide=0.26)
+PEEL = Hill(0.046, y=0.01, wide=0.24, tall=0.15)  # y from the chin boss
+PEEL_DARK = 0.45  # darkness, 0..1
+PEEL_A_UNIT = 27  # values of the noise a unit; larger: a finer net of wrinkles
+PEEL_WIDE = 0.9  # half-width of a wrinkle, deviations of the noise
+HOLLOW, HOLLOW_SPAN, HOLLOW_DARK = Ridge(0.060, wide=0.045), Band(wide=0.26), 0.6
 HOLLOW_Y, HOLLOW_BEND = 0.245, 0.55  # y from the lips' line
 
 
-def _chin(identity: Identity, pull, x, y, view) -> None:
-    au17, chin_y = pull["au17"], identity.chin_y
-    view["depth"] += mound(x, y, BOSS, au17, down=chin_y)
+def _chin(identity: Identity, pull, x, y, side, view) -> None:
+    if pull["au17"] == 0:
+        return
+    au17, chin_y = pull["au17"] * identity.gain(17, side), identity.chin_y
+    view["depth"] += mound(x, y, BOSS, down=chin_y) * au17
     field = noise(identity.texture)["pores"]
-    column = (x * PITS_A_UNIT + 512).astype(np.float32)
-    row = (y * PITS_A_UNIT + 512).astype(np.float32)
-    pits = np.clip(between(field, column, row) - PITS_FROM, 0, PITS_MOST)
-    pits *= bump(x, y, PITS, down=chin_y)
-    view["depth"] -= PITS.height * au17 * pits
-    view["crease"] += PITS_DARK * au17 * pits
+    column = (x * PEEL_A_UNIT + 512).astype(np.float32)
+    row = (y * PEEL_A_UNIT + 512).astype(np.float32)
+    net = np.maximum(1 - np.abs(between(field, column, row)) * (1 / PEEL_WIDE), 0)
+    net *= bump(x, y, PEEL, down=chin_y) * au17
+    view["depth"] -= PEEL.height * net
+    view["crease"] += PEEL_DARK * net
     arc = y - (identity.mouth_y + HOLLOW_Y) - HOLLOW_BEND * x * x
-    _press(view, arc, HOLLOW, HOLLOW.height * au17 * ridge(x, HOLLOW_SPAN))
+    hollow = HOLLOW.height * au17 * ridge(x, HOLLOW_SPAN)
+    _press(view, arc, HOLLOW, hollow, HOLLOW_DARK)
 
 
 # AU1 and AU2, brow raisers. FACS: wrinkles across the forehead, in its middle with AU1,

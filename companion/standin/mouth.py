@@ -24,16 +24,22 @@ from companion.standin.shapes import (
 )
 
 # The line between the closed lips dips in its middle and rises on each side of it.
-LINE_DIP = Ridge(0.014, wide=0.08)  # downwards
+LINE_DIP = Ridge(0.011, wide=0.08)  # downwards
 LINE_RISE = Ridge(0.008, at=0.16, wide=0.09)  # upwards; `at` from the midline
 LINE_END = 1.3  # half-widths of the mouth from which on the line runs level
 
 
-def lip_line(identity: Identity, x: np.ndarray) -> np.ndarray:
+LINE_FLATTENED = 0.7  # share of dip and rises that a smile stretches flat
+
+
+def lip_line(
+    identity: Identity, pull: Mapping[str, float], x: np.ndarray
+) -> np.ndarray:
     """y at which the closed lips meet; `Identity.corner_lift` raises the corners."""
     along = np.minimum(np.abs(x) / identity.mouth_x, LINE_END)
     dip, rise = ridge(x, LINE_DIP), ridge(np.abs(x), LINE_RISE)
     middle = LINE_DIP.height * dip - LINE_RISE.height * rise
+    middle *= 1 - LINE_FLATTENED * min(pull["corner_out"], 1)
     return identity.mouth_y + middle - identity.corner_lift * along * along
 
 
@@ -66,13 +72,13 @@ def draw_mouth(
 
 # Height of each lip in the middle of the mouth. FACS: AU12 and AU14 stretch the lips
 # thin; AU17 pushes the lower lip up, over a part of the upper one.
-THINNED_BY_AU12, THINNED_BY_AU14 = 0.28, 0.55  # share
+THINNED_BY_AU12, THINNED_BY_AU14 = 0.36, 0.55  # share
 THINNEST = 0.25  # factor of the mean thickness
 UPPER_LIP = 0.100
 UPPER_LIP_PARTS = (0.45, 0.55)  # shares that follow `arch`; its square
 UPPER_LIP_COVERED = 0.25  # share, by AU17
-LOWER_LIP, LOWER_LIP_FULL = 0.135, 0.35  # larger: thicker towards the corners
-LOWER_LIP_FROM_AU17, LOWER_LIP_LOST_TO_AU10 = 0.12, 0.10  # share
+LOWER_LIP, LOWER_LIP_FULL = 0.122, 0.65  # larger: thicker towards the corners
+LOWER_LIP_FROM_AU17, LOWER_LIP_LOST_TO_AU10 = 0.12, 0.20  # share
 NO_LIP = 1e-4  # keeps divisions finite beside the mouth
 # Cupid's bow, shares of the upper lip: a notch in its middle and two peaks beside it.
 NOTCH, NOTCH_LOST_TO_AU12 = Ridge(0.20, wide=0.055), 0.6  # share
@@ -94,12 +100,12 @@ def _lips(identity: Identity, pull, x, y) -> _Lips:
     lower = LOWER_LIP * thickness * (2 - identity.lip_balance) * arch
     lower = lower * (1 + LOWER_LIP_FULL * square) + NO_LIP
     lower *= 1 + LOWER_LIP_FROM_AU17 * au17 - LOWER_LIP_LOST_TO_AU10 * pull["lip_lift"]
-    return _Lips(thickness, square, arch, y - lip_line(identity, x), upper, lower)
+    return _Lips(thickness, square, arch, y - lip_line(identity, pull, x), upper, lower)
 
 
 # How far the lips stand out. `at` and `wide` of a roll are in heights of its lip.
-UPPER_ROLL = Ridge(0.040, at=-0.45, wide=0.62)
-LOWER_ROLL = Ridge(0.058, at=0.42, wide=0.66)
+UPPER_ROLL = Ridge(0.036, at=-0.45, wide=0.62)
+LOWER_ROLL = Ridge(0.046, at=0.42, wide=0.66)
 LOWER_ROLL_AU17 = 0.03  # FACS: the lower lip may protrude
 ROLL_LEAST, ROLL_BY_THICKNESS, ROLL_MOST = 0.55, 0.45, 1.3  # factor of both rolls
 ROLL_ENDS = Edge(0.10, width=0.2)  # in `arch`
@@ -161,8 +167,7 @@ def _lip_colour(identity: Identity, x, y, lips: _Lips, view: dict) -> None:
 
 
 # The upper teeth end below the line of the lips, in a curve.
-TEETH_Y, TEETH_CURVE = 0.028, 0.10  # in the middle; larger: lower at the sides
-TEETH_UP_AU12 = 0.02
+TEETH_Y, TEETH_CURVE = 0.036, -0.05  # in the middle; larger: lower at the sides
 TEETH_BOTTOM = Edge(0.0, width=0.02)  # upwards from that curve
 TEETH_ASIDE = 0.02  # from the corner of the mouth outwards
 TEETH_ENDS = Edge(0.10, width=0.2)  # inwards from there
@@ -184,8 +189,8 @@ def _draw_teeth(identity: Identity, pull, x, lips: _Lips, view: dict) -> None:
     """What shows between parted lips, in place."""
     mouth_x, mouth_y = identity.mouth_x, identity.mouth_y
     colour, inside, v = view["albedo"], view["inside"], view["v"]
-    edge = mouth_y + TEETH_Y + TEETH_CURVE * x * x - TEETH_UP_AU12 * pull["au12"]
-    place = x * (1 / TOOTH)
+    edge = mouth_y + TEETH_Y + TEETH_CURVE * x * x
+    place = view["u"] * (1 / TOOTH)
     place = np.abs(place - np.rint(place))  # 0 in the gap, 0.5 in a tooth's middle
     corner = np.clip(CHAMFER_WIDE - place, 0, CHAMFER_WIDE)
     edge = edge - CHAMFER * corner * CHAMFER_STEEP

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from companion.standin.mouth import lip_line
+from companion.standin.mouth import LINE_DIP, lip_line
 from companion.standin.person import Identity
 from companion.standin.shapes import (
     Area,
@@ -32,7 +32,7 @@ DISTRACTORS = (
 """What moves and is not labelled: AU1, 2, 4, 25, 26 and 45 in 0..1; the gaze in -1..1
 (right and down in the picture); the turn of the head in degrees."""
 
-RESPONSE = (0.95, 1.0, 0.95, 0.9, 0.95)
+RESPONSE = (0.95, 0.9, 0.95, 0.9, 0.9)
 """For each of `aulib.AUS`, the exponent that turns level / 5 into a pull. A smaller one
 makes low levels more visible. With these, the levels of an AU look evenly spaced."""
 
@@ -126,38 +126,43 @@ def skin_at(
 
 # AU12, lip corner puller. FACS: the corners of the lips go back and up, so that the
 # mouth becomes a U; the cheeks rise with them.
-CORNER_BACK = Hill(0.17, wide=0.31, tall=0.25)  # outwards; centre: corner of the mouth
+CORNER_BACK = Hill(0.135, wide=0.31, tall=0.25)  # outwards; centre: corner of the mouth
 CORNER_BACK_OUT, CORNER_BACK_UP = 0.12, -0.13  # how far the centre moves: x; y
 MOUTH_RISE = Hill(-0.020, wide=0.50, tall=0.30)  # centre: middle of the mouth
-CHEEK_RISE = Hill(-0.07, x=0.60, y=0.56, wide=0.25, tall=0.25)
+CHEEK_RISE = Hill(-0.10, x=0.58, y=0.56, wide=0.26, tall=0.24)
 # The U: no rise in the middle of the mouth, the full rise at a rim beside its corners.
-BOWL_RISE = -0.155
+BOWL_RISE = -0.135
 BOWL_RIM = 0.12  # from the corner outwards
+BOWL_ROUND = 0.4  # larger: an evener bend; smaller: only the corners bend up
 BOWL_OUTSIDE = Band(wide=0.26)  # fades beyond the rim
 BOWL_BAND = Band(wide=0.27)  # fades above and below the lips' line
 BOWL_BAND_UP = 0.07  # how far AU12 moves that band up
 
-# AU14, dimpler. FACS: the corners of the lips are tightened and pulled inwards.
-CORNER_IN = Hill(-0.095, wide=0.20, tall=0.15)  # outwards; centre: corner of the mouth
+# AU14, dimpler. FACS: the corners of the lips are tightened and pulled inwards, into
+# the face (see `furrows`) more than towards the midline; they may rise a little.
+CORNER_IN = Hill(-0.065, wide=0.20, tall=0.15)  # outwards; centre: corner of the mouth
 CORNER_IN_UP = -0.06  # how far AU12 moves the centre
+CORNER_IN_RISE = -0.008  # downwards, where `CORNER_IN` acts
 
 # AU10, upper lip raiser. FACS: the middle of the upper lip goes straight up, its outer
 # parts less, which bends the lip at an angle; the wings of the nose rise and widen.
-LIP_RISE = Hill(-0.085, x=0.12, y=-0.10, wide=0.25, tall=0.21)  # y from the lips' line
+LIP_RISE = Hill(-0.080, x=0.22, y=-0.16, wide=0.32, tall=0.18)  # y from the lips' line
+CORNER_LIFT = -0.03  # downwards, where `CORNER_IN` acts: the corners do not hang
 WING_RISE = Hill(-0.045, x=0.24, y=-0.10, wide=0.15, tall=0.15)  # y from nose's base
 WING_FLARE = 0.025  # outwards, where `WING_RISE` acts
 
-# AU17, chin raiser. FACS: the chin boss and the lower lip are pushed up; the corners
-# hang, so that the mouth becomes an arch.
-CORNER_HANG = 0.060  # downwards, where `CORNER_IN` acts
+# AU17, chin raiser. FACS: the chin boss and the lower lip are pushed up, the middle of
+# the mouth most, so that its line may become an arch. Nothing pulls the corners down.
 CHIN_RISE = Hill(-0.12, y=-0.06, wide=0.32, tall=0.20)  # y from the chin boss
-LOWER_LIP_RISE = Hill(-0.100, y=0.01, wide=0.25, tall=0.16)  # y from the lips' line
+LOWER_LIP_RISE = Hill(-0.100, y=0.03, wide=0.28, tall=0.18)  # y from the lips' line
 
 
 def _pull_lower_face(identity: Identity, pull, x, y, dx, dy) -> None:
     """AU10, AU12, AU14 and AU17 added to the displacements, in place."""
     s, side = mirrored(x)
-    gain10, gain12, gain14 = (identity.gain(au, side) for au in (10, 12, 14))
+    gain10, gain12, gain14, gain17 = (
+        identity.gain(au, side) for au in (10, 12, 14, 17)
+    )
     mouth_x, mouth_y = identity.mouth_x, identity.mouth_y
     up, out, au17 = pull["corner_up"], pull["corner_out"], pull["au17"]
     right, down = mouth_x + CORNER_BACK_OUT * out, mouth_y + CORNER_BACK_UP * up
@@ -165,18 +170,20 @@ def _pull_lower_face(identity: Identity, pull, x, y, dx, dy) -> None:
     tight = bump(s, y, CORNER_IN, mouth_x, mouth_y + CORNER_IN_UP * up) * gain14
     dx += CORNER_BACK.height * out * back + CORNER_IN.height * pull["dimple"] * tight
     bowl = np.minimum(s * (1 / (mouth_x + BOWL_RIM)), 1)
-    bowl = bowl * bowl * ridge(np.maximum(s - mouth_x - BOWL_RIM, 0), BOWL_OUTSIDE)
+    bowl = bowl * bowl * (BOWL_ROUND + (1 - BOWL_ROUND) * bowl)
+    bowl *= ridge(np.maximum(s - mouth_x - BOWL_RIM, 0), BOWL_OUTSIDE)
     bowl *= ridge(y - mouth_y + BOWL_BAND_UP * up, BOWL_BAND) * gain12
     dy += BOWL_RISE * up * bowl
-    dy += CORNER_HANG * au17 * tight
+    dy += CORNER_IN_RISE * pull["dimple"] * tight
+    dy += CORNER_LIFT * pull["lip_lift"] * tight
     dy += mound(s, y, MOUTH_RISE, up, down=mouth_y)
     dy += mound(s, y, CHEEK_RISE, up) * gain12
     dy += mound(s, y, LIP_RISE, pull["lip_lift"], down=mouth_y) * gain10
     wing = bump(s, y, WING_RISE, down=identity.nose_y)
     dy += WING_RISE.height * pull["au10"] * wing
     dx += WING_FLARE * pull["au10"] * wing
-    dy += mound(x, y, CHIN_RISE, au17, down=identity.chin_y)
-    dy += mound(x, y, LOWER_LIP_RISE, au17, down=mouth_y)
+    dy += mound(x, y, CHIN_RISE, au17, down=identity.chin_y) * gain17
+    dy += mound(x, y, LOWER_LIP_RISE, au17, down=mouth_y) * gain17
 
 
 # AU6, cheek raiser. FACS: the cheeks are lifted towards the eyes; the outer end of the
@@ -206,9 +213,12 @@ def _pull_upper_face(identity: Identity, pull, x, y, dx, dy) -> None:
     dx += FROWN_IN * frown
 
 
-# AU25, lips part. AU10 lifts the upper lip off the lower one as well.
-UPPER_UP, UPPER_UP_AU10 = 0.03, 0.045  # of the middle of the lip: by AU25; by AU10
-LOWER_DOWN = 0.05
+# AU25, lips part. A smile takes more of the upper lip away and keeps the lower one near
+# the teeth. FACS: a strong AU10 parts the lips as well, unless AU17 keeps them closed.
+UPPER_UP, LOWER_DOWN = 0.03, 0.05  # of the middle of each lip
+UPPER_UP_GAINED, LOWER_DOWN_LOST = 0.9, 0.45  # share, by AU12
+UPPER_UP_AU10, KEPT_CLOSED = 0.075, 0.9  # of the middle of the lip; share, by AU17
+PARTS_POWER = 1.7  # exponent of AU10; larger: low levels leave the lips closed
 NEAR_LIPS = Area(wide=1.0, tall=0.20)  # share of it; centre: middle of the mouth
 # AU26, jaw drop. FACS: the lower jaw comes down, and the lower lip with it.
 JAW_DOWN = 0.15
@@ -219,15 +229,21 @@ JAW_ASIDE = Edge(0.36, width=0.55)  # the same beside the mouth
 def _part_lips(identity: Identity, pull, x, y, scale: float):
     """y with both lips moved off their line, and the share between them."""
     mouth_x, mouth_y = identity.mouth_x, identity.mouth_y
-    line = lip_line(identity, x)
+    line = lip_line(identity, pull, x)
     free = np.clip(1 - (x * x) * (1 / mouth_x**2), 0, 1)  # 1 in the middle of the mouth
+    rounder = free * (2 - free)
     near = bump(x, y, NEAR_LIPS, down=mouth_y)
-    up = UPPER_UP * pull["lips_part"] + UPPER_UP_AU10 * pull["lip_lift"]
-    rise = up * free * near
+    smile = min(pull["corner_up"], 1)
+    up = UPPER_UP * (1 + UPPER_UP_GAINED * smile) * pull["lips_part"]
+    part = max(1 - KEPT_CLOSED * pull["au17"], 0) * pull["lip_lift"] ** PARTS_POWER
+    rise = (up * free + UPPER_UP_AU10 * part * rounder) * near
+    down = LOWER_DOWN * (1 - LOWER_DOWN_LOST * smile) * pull["lips_part"]
     jaw = pull["jaw_drop"] * step(y, JAW_BELOW, mouth_y)
-    jaw *= free + (1 - free) * step(y, JAW_ASIDE, mouth_y)
-    drop = LOWER_DOWN * pull["lips_part"] * free * near + JAW_DOWN * jaw
-    upper, lower = y + rise, y - drop
+    jaw *= rounder + (1 - rounder) * step(y, JAW_ASIDE, mouth_y)
+    drop = down * free * near + JAW_DOWN * jaw
+    # the lower lip's edge is even, where the upper one dips in its middle
+    even = np.minimum(LINE_DIP.height * ridge(x, LINE_DIP), rise + drop)
+    upper, lower = y + rise, y - drop + even * near
     inside = np.clip(np.minimum(upper - line, line - lower) * scale, 0, 1)
     inside *= free > 0
     return np.where(upper <= line, upper, np.maximum(lower, line)), inside

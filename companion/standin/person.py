@@ -39,7 +39,7 @@ VOLUMES = {
 """The styles of hair, and the limits of the volume of each."""
 
 # Places of a face of mean proportions; see `Identity`.
-EYE_X, NOSE_Y, MOUTH_X = 0.46, 0.61, 0.37
+EYE_X, NOSE_Y, MOUTH_X = 0.46, 0.61, 0.395
 MOUTH_BELOW_NOSE, CHIN_BELOW_MOUTH = 0.30, 0.44
 
 
@@ -193,8 +193,8 @@ def make_identity(generator: np.random.Generator, female: bool) -> Identity:
         nose_hump=generator.uniform(-1.0, 1.0),
         nose_tip=around(1.0 + 0.1 * sign, 0.3),
         ear_size=around(1.0 + 0.03 * sign, 0.08),
-        mouth_width=around(1.0 + 0.02 * sign, 0.07),
-        lips=around(1.12 - 0.08 * sign + 0.09 * (tone - 2.5), 0.15),
+        mouth_width=around(1.0 + 0.02 * sign, 0.055),
+        lips=around(1.05 - 0.08 * sign + 0.09 * (tone - 2.5), 0.15),
         lip_balance=around(1.0, 0.12),
         corner_lift=around(0.028, 0.013),
         fold=generator.uniform(0.0, 0.6) ** 2 + 0.55 * age,

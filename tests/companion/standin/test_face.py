@@ -1,12 +1,16 @@
 """The stand-in's face: each AU moves its own region, smoothly, more with its level."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.standin.face import EYE_LINE, UNIT, render_face
-from companion.standin.muscles import DISTRACTORS
+from companion.standin import furrows
+from companion.standin.face import EYE_LINE, UNIT, _pose, render_face
+from companion.standin.mouth import TEETH_Y
+from companion.standin.muscles import DISTRACTORS, contractions, skin_at
 from companion.standin.person import Identity, make_identity
 
 HEIGHT, WIDTH = 174, 130  # half the default size, for speed
@@ -159,3 +163,92 @@ def test_refuses_other_values_than_intensities(aus):
 def test_refuses_an_unknown_distractor():
     with pytest.raises(ValueError, match="'wink' is no distractor"):
         render(person(1), wink=1.0)
+
+
+def skin(identity, aus=NEUTRAL, **distractors):
+    """Points (u, v) round the mouth; the skin x, y there; whether it is open there."""
+    u = np.arange(-0.8, 0.8, 0.005, dtype=np.float32)
+    v = np.arange(0.3, 1.7, 0.005, dtype=np.float32)
+    u, v = np.meshgrid(u, v)
+    pull = contractions(identity, aus, distractors)
+    x, y, inside = skin_at(identity, pull, u, v, scale=200)
+    return u, v, x, y, inside > 0.5
+
+
+def corners(identity, aus=NEUTRAL) -> tuple[float, float]:
+    """v of the corners of the closed mouth: left and right."""
+    _, v, x, y, _ = skin(identity, aus)
+    down = y - (identity.mouth_y - identity.corner_lift)
+    return tuple(
+        float(v.flat[np.argmin((x - side * identity.mouth_x) ** 2 + down**2)])
+        for side in (-1, 1)
+    )
+
+
+@pytest.mark.parametrize("au", [1, 3, 4])  # AU10, AU14, AU17; AU12 raises them much
+@pytest.mark.parametrize("number", range(4))
+def test_only_au15_would_lower_the_corners_of_the_mouth(au, number):
+    identity = person(number)
+    rise = np.subtract(corners(identity), corners(identity, single(au, 5)))
+    smile = np.subtract(corners(identity), corners(identity, single(2, 5)))
+    assert (rise > -0.006).all()  # a pixel of this grid
+    assert (smile > 0.05).all()
+    assert (smile > 1.5 * rise).all()
+
+
+@pytest.mark.parametrize("level", [0, 2, 5])
+@pytest.mark.parametrize("au", [0, 2, 3, 4])
+def test_lips_stay_closed(au, level):
+    assert not skin(person(2), single(au, level))[-1].any()
+
+
+def test_au10_parts_the_lips_unless_au17_closes_them():
+    low, high, with_au17 = (
+        skin(person(2), aus)[-1].sum()
+        for aus in ([0, 1, 0, 0, 0], [0, 5, 0, 0, 0], [0, 5, 0, 0, 5])
+    )
+    assert low < 0.1 * high
+    assert with_au17 < 0.2 * high
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_teeth_fill_a_parted_smile(number):
+    identity = person(number)
+    _, v, x, _, inside = skin(identity, single(2, 5), lips_part=1.0)
+    middle = inside & (np.abs(x) < 0.12)
+    assert middle.any()
+    assert v[middle].max() < identity.mouth_y + TEETH_Y  # no dark below their edge
+
+
+def test_a_leaning_au17_is_stronger_on_one_side():
+    identity = replace(person(1), lean=(0.0,) * 5)
+    leaning = replace(identity, lean=(0.0, 0.0, 0.0, 0.0, 0.15))
+    u, v, x, y, _ = skin(identity, single(4, 5))
+    more = y - skin(leaning, single(4, 5))[3]
+    assert more[u > 0.1].min() < -0.01 < 0.01 < more[u < -0.1].max()
+    change = np.abs(render(leaning, single(4, 5)) - render(identity, single(4, 5)))
+    assert (change > 10).any()
+    np.testing.assert_array_equal(render(leaning), render(identity))
+
+
+@pytest.mark.parametrize("lamp", [-0.5, 0.5])
+@pytest.mark.parametrize(("au", "top", "bottom"), [(1, 0.05, 0.22), (2, 0.20, 0.42)])
+@pytest.mark.parametrize("number", range(3))
+def test_the_nasolabial_fold_shows_on_both_sides(number, au, top, bottom, lamp):
+    identity = replace(person(number), lamp=lamp)
+    height, width, aus = 348, 260, single(au, 4)
+    light = render(identity, aus, height=height, width=width).mean(-1) ** 2
+    pull = contractions(identity, aus, {})
+    scale, generator = UNIT * height, np.random.default_rng([8, 0])
+    u, v, *_ = _pose(pull, height, width, scale, generator)
+    x, y, _ = skin_at(identity, pull, u, v, scale)
+    below = y - identity.nose_y - furrows.FOLD_TOP
+    bend = furrows.FOLD_STRAIGHT + furrows.FOLD_BEND * below
+    beside = np.abs(x) - furrows.FOLD_X - furrows.FOLD_SLOPE * below * bend
+    for side in (x < 0, x > 0):
+        place = side & (below > top) & (below < bottom)
+        fold, nose, cheek = (
+            light[place & (np.abs(beside - at) < 0.025)].mean()
+            for at in (0.0, -0.10, 0.12)
+        )
+        assert fold < 0.97 * (nose + cheek) / 2
