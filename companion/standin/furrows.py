@@ -25,6 +25,7 @@ from companion.standin.shapes import (
     noise,
     ridge,
     step,
+    window,
 )
 
 
@@ -121,11 +122,11 @@ def _dimple(identity: Identity, pull, s, y, side, view) -> None:
 
 
 # AU6, cheek raiser. FACS: the cheek is raised and bulges below the eye; the skin in
-# between bags and wrinkles; crow's feet form beside the eye. The first three curve round
-# the eye: their y are below an arc; their x are from the pupil, outwards.
+# between bags and wrinkles; crow's feet form beside the eye. What is below the eye
+# curves round it: its y are below an arc, its x from the pupil outwards.
 ARC_Y, ARC_SLOPE, ARC_BEND = 0.140, 0.03, -0.85
 # The cheek's top is steep towards the eye and runs out gently towards the mouth.
-CHEEK_AU6 = Hill(0.105, x=0.09, y=0.145, wide=0.33, tall=0.115)
+CHEEK_AU6 = Hill(0.105, x=0.07, y=0.145, wide=0.31, tall=0.115)
 CHEEK_AU6_BELOW = 0.33  # its `tall` below the top
 BAG = Hill(0.026, x=-0.02, y=-0.045, wide=0.20, tall=0.045)  # under the lower lid
 # Two furrows, the first below the bag, the second on the cheek's upper slope.
@@ -141,13 +142,27 @@ FEET_X, FEET_Y = 0.205, -0.02  # from the pupil; from the eyes
 FEET_BEGIN, FEET_LONG = Edge(0.035, width=0.06), 0.22  # outwards from there
 FEET_END = Edge(0.0, width=0.14)  # inwards from FEET_LONG
 FEET_LINES = ((-0.75, 0.8), (-0.22, 0.5), (0.22, 0.3), (0.70, -0.2))
+# Rows that these change, y from the eyes; larger is slower.
+EYES_ROWS, FEET_ROWS = (-0.15, 0.96), (-0.35, 0.35)
 
 
 def _around_eyes(identity: Identity, pull, s, y, side, view) -> None:
     x = s - identity.eye_x
+    part = window((y > EYES_ROWS[0]) & (y < EYES_ROWS[1]))
+    _below_eyes(identity, pull, x[part], y[part], side[part], _part(view, part))
+    part = window((y > FEET_ROWS[0]) & (y < FEET_ROWS[1]) & (x > FEET_X))
+    _crows_feet(identity, pull, x[part], y[part], side[part], _part(view, part))
+
+
+def _part(view, part: tuple[slice, slice]) -> dict[str, np.ndarray]:
+    """The fields that furrows change, in a part of the rows and columns."""
+    return {name: view[name][part] for name in ("depth", "crease")}
+
+
+def _below_eyes(identity: Identity, pull, x, y, side, view) -> None:
+    """The cheek, the bag and the two furrows of AU6."""
     below = y - ARC_Y - ARC_SLOPE * x - ARC_BEND * x * x
-    gain = identity.gain(6, side)
-    au6 = pull["au6"] * gain
+    au6 = pull["au6"] * identity.gain(6, side)
     cheek = bump(x, below, CHEEK_AU6)
     gentle = bump(x, below, CHEEK_AU6._replace(tall=CHEEK_AU6_BELOW))
     cheek = np.where(below > CHEEK_AU6.y, gentle, cheek)
@@ -156,8 +171,12 @@ def _around_eyes(identity: Identity, pull, s, y, side, view) -> None:
     _press(view, below, LID_FURROW, amount * ridge(x, LID_FURROW_SPAN))
     amount = SECOND_FURROW.height * au6 * ridge(x, SECOND_SPAN)
     _press(view, below, SECOND_FURROW, amount)
-    feet = (FEET.height * pull["au6"] + FEET_BY_WRINKLES * identity.wrinkles) * gain
-    away = s - (identity.eye_x + FEET_X)
+
+
+def _crows_feet(identity: Identity, pull, x, y, side, view) -> None:
+    feet = FEET.height * pull["au6"] + FEET_BY_WRINKLES * identity.wrinkles
+    feet = feet * identity.gain(6, side)
+    away = x - FEET_X
     feet = feet * step(away, FEET_BEGIN) * step(-away, FEET_END, -FEET_LONG)
     for slope, bend in FEET_LINES:
         line = y - FEET_Y - slope * away - bend * away * away
