@@ -65,8 +65,8 @@ UPPER_LID, LOWER_LID = 0.077, 0.069  # of the rims, from the line through the co
 LID_FULL = 0.14  # larger: rounder lids
 LID_LEAN = 0.14  # larger: upper lid higher inwards, lower lid lower outwards
 # AU6. FACS: the eye narrows. AU12 raises the lower lid a little as well.
-LOWER_UP_AU6, LOWER_UP_AU12 = 0.080, 0.008
-UPPER_DOWN_AU6 = 0.20  # share of its height
+LOWER_UP_AU6, LOWER_UP_AU12 = 0.052, 0.008
+UPPER_DOWN_AU6 = 0.10  # share of its height
 # AU45, blink: the upper lid comes down to the lower one.
 BLINK = 1.04  # share of the opening; larger than 1: lids overlap
 SHUT = Edge(0.9, width=0.2)  # blink that hides the ball wholly

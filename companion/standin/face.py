@@ -20,6 +20,7 @@ Section I names 10 with 12 and 12 with 14. See `companion.standin.muscles`.
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -31,11 +32,10 @@ from companion.standin.light import draw_lamp, shade, slopes
 from companion.standin.mouth import draw_mouth
 from companion.standin.muscles import DISTRACTORS, contractions, skin_at
 from companion.standin.person import Identity
-from companion.standin.shapes import Hill, bump, window
+from companion.standin.shapes import Hill, bands, bump, window
 from companion.standin.surface import head_maps
 
 LAYERS = ("depth", "right", "down", "gloss", "hair", "flow_x", "flow_y", "crease")
-COLOURS = ("red", "green", "blue")
 
 # The picture's frame, shares of its height.
 UNIT = 0.205  # a unit; from crown to chin, a head fills two thirds
@@ -88,26 +88,35 @@ def render_face(
     surface, alpha = _body(identity, beside, below, scale, density)
     part = _head_window(identity, pull, u, v)
     if u[part].size:
-        head, share = _head(identity, pull, u[part], v[part], scale, density)
-        for name in (*LAYERS, "albedo"):
-            layer = surface[name][(..., *part)]
-            layer += share * (head[name] - layer)
-        layer = alpha[part]
-        np.maximum(layer, share, out=layer)
+        behind = {name: field[(..., *part)] for name, field in surface.items()}
+        behind["alpha"] = alpha[part]
+        _add_head(identity, pull, u[part], v[part], scale, density, behind)
     picture = _backdrop(identity, lamp, height, width)
-    picture += alpha * (shade(surface, scale, lamp) - picture)
+    light = shade(surface, scale, lamp)
+    for rows in bands(height, width):
+        light[:, rows] -= picture[:, rows]
+        light[:, rows] *= alpha[rows]
+        picture[:, rows] += light[:, rows]
     return _photograph(picture, generator)
 
 
 def _photograph(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Step 6: linear light (3, height, width) to uint8 (height, width, 3)."""
     picture = gaussian_filter(picture, (0, LENS_BLUR, LENS_BLUR), truncate=3.0)
-    picture = np.sqrt(np.clip(picture, 0, 1)) * 255  # close to a camera's curve
-    size = picture[0].size
-    grain = generator.standard_normal(size + 2 * GRAIN_SHIFT, np.float32) * GRAIN
-    for channel in range(3):
-        picture[channel].flat += grain[GRAIN_SHIFT * channel :][:size]
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
+    height, width = picture.shape[1:]
+    size = height * width
+    grain = generator.standard_normal(size + 2 * GRAIN_SHIFT, np.float32)
+    grain *= GRAIN
+    shown = np.empty((height, width, 3), np.uint8)
+    grains = [grain[GRAIN_SHIFT * channel :][:size] for channel in range(3)]
+    for rows in bands(height, width):
+        for channel in range(3):
+            grey = np.clip(picture[channel, rows], 0, 1)
+            grey = np.sqrt(grey) * 255  # close to a camera's curve
+            grey += grains[channel].reshape(height, width)[rows]
+            grey += 0.5
+            shown[rows, :, channel] = np.clip(grey, 0, 255)
+    return shown
 
 
 # Where the head can be in the picture; larger is slower. Half-width, in half-widths of
@@ -140,32 +149,49 @@ EYES_X, EYES_Y = 0.9, 0.34
 HAIR_SOFT = 0.6  # share by which hair's outline is softer than skin's, one pixel wide
 
 
-def _head(identity: Identity, pull, u, v, scale: float, density: int):
-    """Steps 2 to 4: the head's fields, and the share of each pixel that they cover."""
-    x, y, inside = skin_at(identity, pull, u, v, scale)
-    head = head_maps(identity, density).sample(x, y)
-    head["albedo"] = np.stack([head[name] for name in COLOURS])
-    head["crease"] = np.zeros_like(x)
-    fields = head | {"u": u, "v": v, "inside": inside}
+def _add_head(identity: Identity, pull, u, v, scale: float, density: int, behind):
+    """Steps 2 to 4: the head painted over the fields of `behind`, in place."""
+    x, y, inside, turned, share = (np.empty_like(u) for _ in range(5))
+    for rows in bands(*u.shape):
+        x[rows], y[rows], inside[rows] = skin_at(
+            identity, pull, u[rows], v[rows], scale
+        )
+    maps, drawn = head_maps(identity, density), _features(identity, pull, x, y, scale)
+    for rows in bands(*u.shape):
+        head = maps.sample(x[rows], y[rows])
+        head |= {"crease": np.zeros_like(x[rows]), "inside": inside[rows]}
+        head |= {"u": u[rows], "v": v[rows]}
+        for draw, (down, across) in drawn:
+            top, end = max(down.start, rows.start), min(down.stop, rows.stop)
+            if top < end:
+                place = slice(top, end), across
+                near = slice(top - rows.start, end - rows.start), across
+                view = {name: field[(..., *near)] for name, field in head.items()}
+                draw(x[place], y[place], view)
+        yaw, pitch = math.radians(pull["yaw"]), math.radians(pull["pitch"])
+        deep = head["depth"] * math.cos(yaw) - u[rows] * math.sin(yaw)
+        turned[rows] = v[rows] * math.sin(pitch) + deep * math.cos(pitch)
+        sharp = scale * (1 - HAIR_SOFT * head["hair"])
+        share[rows] = np.clip(head["edge"] * sharp + 0.5, 0, 1)
+        for name in (*LAYERS[3:], "depth", "albedo"):
+            layer = behind[name][..., rows, :]
+            layer += share[rows] * (head[name] - layer)
+    for name, slope in zip(("right", "down"), slopes(turned, scale), strict=True):
+        behind[name] += share * (slope - behind[name])
+    np.maximum(behind["alpha"], share, out=behind["alpha"])
 
-    def part(mask: np.ndarray):
-        """x, y and views of the fields where the mask is."""
-        place = window(mask)
-        views = {name: field[(..., *place)] for name, field in fields.items()}
-        return x[place], y[place], views
 
+def _features(identity: Identity, pull, x, y, scale: float) -> list:
+    """What step 4 draws, and the part of the head where it does."""
     s, lowest = np.abs(x), identity.chin_y + FURROWS_BOTTOM
     face = (s < FURROWS_X) & (y > FURROWS_TOP) & (y < lowest)
-    draw_furrows(identity, pull, *part(face))
     mouth = (s < MOUTH_X) & (np.abs(y - identity.mouth_y) < MOUTH_Y)
-    draw_mouth(identity, pull, *part(mouth))
-    draw_eyes(identity, pull, *part((s < EYES_X) & (np.abs(y) < EYES_Y)), scale)
-    yaw, pitch = math.radians(pull["yaw"]), math.radians(pull["pitch"])
-    turned = head["depth"] * math.cos(yaw) - u * math.sin(yaw)
-    turned = v * math.sin(pitch) + turned * math.cos(pitch)
-    head["right"], head["down"] = slopes(turned, scale)
-    sharp = scale * (1 - HAIR_SOFT * head["hair"])
-    return head, np.clip(head["edge"] * sharp + 0.5, 0, 1)
+    eyes = (s < EYES_X) & (np.abs(y) < EYES_Y)
+    return [
+        (partial(draw_furrows, identity, pull), window(face)),
+        (partial(draw_mouth, identity, pull), window(mouth)),
+        (partial(draw_eyes, identity, pull, scale=scale), window(eyes)),
+    ]
 
 
 BODY_BELOW, LONG_HAIR_BELOW = 0.6, 0.0  # y from which they can show; smaller is slower
@@ -183,7 +209,6 @@ def _body(identity: Identity, x, y, scale: float, density: int):
     if x[part].size:
         body = body_maps(identity, density).sample(x[part], y[part])
         body["right"], body["down"] = slopes(body["depth"], scale)
-        body["albedo"] = np.stack([body[name] for name in COLOURS])
         alpha[part] = np.clip(body["edge"] * scale + 0.5, 0, 1)
         for name in (*LAYERS[:-1], "albedo"):
             surface[name][(..., *part)] = body[name]
@@ -224,18 +249,27 @@ SHOULDERS_ROLL = 0.35  # share of the head's roll
 
 def _pose(pull, height: int, width: int, scale: float, generator):
     """Step 1: the points of the head, u and v, and of the body that pixels show."""
-    yaw, pitch, roll = (math.radians(pull[angle]) for angle in ("yaw", "pitch", "roll"))
     shift_x, shift_y, zoom = generator.normal(0, SHIFTS).tolist()
+    size = scale * (1 + zoom)
     rows = (np.arange(height, dtype=np.float32) - EYE_LINE * height)[:, None]
     columns = (np.arange(width, dtype=np.float32) - 0.5 * width + 0.5)[None]
-    size = scale * (1 + zoom)
+    roll = math.radians(pull["roll"])
 
-    def rolled(angle: float) -> tuple[np.ndarray, np.ndarray]:
+    def rolled(angle: float, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         across = (columns * math.cos(angle) + rows * math.sin(angle)) / size - shift_x
         down = (rows * math.cos(angle) - columns * math.sin(angle)) / size - shift_y
         return across, down
 
-    across, down = rolled(roll)
+    points = np.empty((4, height, width), np.float32)
+    for band in bands(height, width):
+        points[:2, band] = _turned(pull, *rolled(roll, rows[band]))
+        points[2:, band] = rolled(SHOULDERS_ROLL * roll, rows[band])
+    return points
+
+
+def _turned(pull, across, down) -> tuple[np.ndarray, np.ndarray]:
+    """The points of the head that its turn shows at points of the picture."""
+    yaw, pitch = math.radians(pull["yaw"]), math.radians(pull["pitch"])
     u, v = across, down
     for _ in range(2):  # the depth at (u, v) decides which point a turn shows
         near = HEAD_DEEP - HEAD_BEND_X * u * u - HEAD_BEND_Y * v * v
@@ -244,4 +278,4 @@ def _pose(pull, height: int, width: int, scale: float, generator):
         u = (across - near * math.sin(yaw)) / math.cos(yaw)
         turned = near * math.cos(yaw) - u * math.sin(yaw)
         v = (down + turned * math.sin(pitch)) / math.cos(pitch)
-    return u, v, *rolled(SHOULDERS_ROLL * roll)
+    return u, v

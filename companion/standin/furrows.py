@@ -25,6 +25,7 @@ from companion.standin.shapes import (
     noise,
     ridge,
     step,
+    window,
 )
 
 
@@ -69,13 +70,11 @@ def _press(view, distance, furrow: Ridge, amount, dark: float = 1.0) -> None:
 
 # FACS: the cheeks bunch up, below the eyes with AU6, beside the mouth with AU12, beside
 # the nose with AU10.
-CHEEK_AU6 = Hill(0.12, x=0.56, y=0.30, wide=0.24, tall=0.12)
 CHEEK_AU12 = Hill(0.19, x=0.58, y=0.52, wide=0.20, tall=0.20)
 CHEEK_AU10 = Hill(0.060, x=0.46, y=0.44, wide=0.15, tall=0.17)
 
 
 def _cheeks(identity: Identity, pull, s, y, side, depth) -> None:
-    depth += mound(s, y, CHEEK_AU6, pull["au6"]) * identity.gain(6, side)
     depth += mound(s, y, CHEEK_AU12, pull["au12"]) * identity.gain(12, side)
     depth += mound(s, y, CHEEK_AU10, pull["au10"]) * identity.gain(10, side)
 
@@ -133,37 +132,62 @@ def _dimple(identity: Identity, pull, s, y, side, view) -> None:
         view["depth"] += mound(s, y, hill, 1.0, mouth_x, mouth_y) * shown
 
 
-# AU6, cheek raiser. FACS: the skin below the eyes bags and wrinkles, crow's feet form
-# beside them. Two curved furrows with a bag over them; x and `at` of spans are from the
-# pupil, outwards.
-LID_FURROW, LID_FURROW_BY_AGE = Ridge(0.038, wide=0.026), 0.005  # neutral depth, age 1
-LID_FURROW_Y, LID_FURROW_SLOPE, LID_FURROW_BEND = 0.155, 0.10, -0.95
-LID_FURROW_SPAN = Band(at=-0.03, wide=0.21)
-BAG = Ridge(0.030, at=-0.065, wide=0.035)  # `at` below the first furrow
-SECOND_FURROW = Ridge(0.026, wide=0.030)
-SECOND_Y, SECOND_SLOPE, SECOND_BEND = 0.245, 0.32, -0.6
-SECOND_SPAN = Band(at=-0.10, wide=0.17)
+# AU6, cheek raiser. FACS: the cheek is raised and bulges below the eye; the skin in
+# between bags and wrinkles; crow's feet form beside the eye. What is below the eye
+# curves round it: its y are below an arc, its x from the pupil outwards.
+ARC_Y, ARC_SLOPE, ARC_BEND = 0.140, 0.03, -0.85
+# The cheek's top is steep towards the eye and runs out gently towards the mouth.
+CHEEK_AU6 = Hill(0.105, x=0.07, y=0.145, wide=0.31, tall=0.115)
+CHEEK_AU6_BELOW = 0.33  # its `tall` below the top
+BAG = Hill(0.026, x=-0.02, y=-0.045, wide=0.20, tall=0.045)  # under the lower lid
+# Two furrows, the first below the bag, the second on the cheek's upper slope.
+LID_FURROW, LID_FURROW_BY_AGE = Ridge(0.042, wide=0.022), 0.006  # neutral depth, age 1
+LID_FURROW_SPAN = Band(at=-0.02, wide=0.25)
+SECOND_FURROW, SECOND_SPAN = (
+    Ridge(0.020, at=0.058, wide=0.020),
+    Band(at=-0.06, wide=0.20),
+)
 # Crow's feet run out from a point beside the eye, one line for each slope and bend.
-FEET, FEET_BY_WRINKLES = Ridge(0.036, wide=0.017), 0.005  # neutral depth, wrinkles 1
+FEET, FEET_BY_WRINKLES = Ridge(0.046, wide=0.017), 0.005  # neutral depth, wrinkles 1
 FEET_X, FEET_Y = 0.205, -0.02  # from the pupil; from the eyes
 FEET_BEGIN, FEET_LONG = Edge(0.035, width=0.06), 0.22  # outwards from there
 FEET_END = Edge(0.0, width=0.14)  # inwards from FEET_LONG
 FEET_LINES = ((-0.75, 0.8), (-0.22, 0.5), (0.22, 0.3), (0.70, -0.2))
+# Rows that these change, y from the eyes; larger is slower.
+EYES_ROWS, FEET_ROWS = (-0.15, 0.96), (-0.35, 0.35)
 
 
 def _around_eyes(identity: Identity, pull, s, y, side, view) -> None:
-    au6, gain = pull["au6"], identity.gain(6, side)
     x = s - identity.eye_x
-    arc = y - LID_FURROW_Y - LID_FURROW_SLOPE * x - LID_FURROW_BEND * x * x
-    near = ridge(x, LID_FURROW_SPAN)
+    part = window((y > EYES_ROWS[0]) & (y < EYES_ROWS[1]))
+    _below_eyes(identity, pull, x[part], y[part], side[part], _part(view, part))
+    part = window((y > FEET_ROWS[0]) & (y < FEET_ROWS[1]) & (x > FEET_X))
+    _crows_feet(identity, pull, x[part], y[part], side[part], _part(view, part))
+
+
+def _part(view, part: tuple[slice, slice]) -> dict[str, np.ndarray]:
+    """The fields that furrows change, in a part of the rows and columns."""
+    return {name: view[name][part] for name in ("depth", "crease")}
+
+
+def _below_eyes(identity: Identity, pull, x, y, side, view) -> None:
+    """The cheek, the bag and the two furrows of AU6."""
+    below = y - ARC_Y - ARC_SLOPE * x - ARC_BEND * x * x
+    au6 = pull["au6"] * identity.gain(6, side)
+    cheek = bump(x, below, CHEEK_AU6)
+    gentle = bump(x, below, CHEEK_AU6._replace(tall=CHEEK_AU6_BELOW))
+    cheek = np.where(below > CHEEK_AU6.y, gentle, cheek)
+    view["depth"] += au6 * (CHEEK_AU6.height * cheek + mound(x, below, BAG))
     amount = LID_FURROW.height * au6 + LID_FURROW_BY_AGE * identity.age
-    _press(view, arc, LID_FURROW, amount * near * gain)
-    view["depth"] += BAG.height * au6 * ridge(arc, BAG) * near
-    arc = y - SECOND_Y - SECOND_SLOPE * x - SECOND_BEND * x * x
+    _press(view, below, LID_FURROW, amount * ridge(x, LID_FURROW_SPAN))
     amount = SECOND_FURROW.height * au6 * ridge(x, SECOND_SPAN)
-    _press(view, arc, SECOND_FURROW, amount)
-    feet = (FEET.height * au6 + FEET_BY_WRINKLES * identity.wrinkles) * gain
-    away = s - (identity.eye_x + FEET_X)
+    _press(view, below, SECOND_FURROW, amount)
+
+
+def _crows_feet(identity: Identity, pull, x, y, side, view) -> None:
+    feet = FEET.height * pull["au6"] + FEET_BY_WRINKLES * identity.wrinkles
+    feet = feet * identity.gain(6, side)
+    away = x - FEET_X
     feet = feet * step(away, FEET_BEGIN) * step(-away, FEET_END, -FEET_LONG)
     for slope, bend in FEET_LINES:
         line = y - FEET_Y - slope * away - bend * away * away
@@ -206,7 +230,7 @@ WRINKLES_UNEVEN, WRINKLES_UNEVEN_X = -0.03, -0.4  # slope; x that it does not mo
 WRINKLES_AU1 = Ridge(0.75, wide=0.42)  # share of the depth; across
 WRINKLES_AU2 = Ridge(0.75, at=0.55, wide=0.30)
 # AU4, brow lowerer. FACS: vertical wrinkles between the brows, beside a muscle bulge.
-FROWN = Ridge(0.045, wide=0.024)
+FROWN = Ridge(0.055, wide=0.024)
 FROWN_X, FROWN_Y, FROWN_SLOPE = 0.085, -0.25, 0.10
 FROWN_TALL = Band(at=-0.27, wide=0.12)
 FROWN_BULGE = Hill(0.03, x=0.20, y=-0.25, wide=0.10, tall=0.09)

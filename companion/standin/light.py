@@ -12,11 +12,12 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from companion.standin.person import Identity
+from companion.standin.shapes import bands, blur
 
 # Direction of the lamp in radians. Its mean azimuth is `Identity.lamp`.
 AZIMUTH_VARIES = 0.12  # standard deviation
@@ -84,23 +85,44 @@ def reaching(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Steps 2 and 3: the shares of room and lamp that reach each pixel, 0..1."""
     height, width = depth.shape
-    coarse = depth[::2, ::2]
+    coarse = np.ascontiguousarray(depth[::2, ::2])
     rows, columns = coarse.shape
     scale = 0.5 * scale
     pad = int(MARGIN * scale) + 2
     padded = np.pad(coarse, pad, mode="edge")
-    soft = gaussian_filter(padded, SOFT * scale, truncate=2.0)
+    soft = blur(padded, SOFT * scale, truncate=2.0)
+    room, hidden = np.empty_like(coarse), np.empty_like(coarse)
+    for band in bands(rows, columns):
+        here = coarse[band]
+        room[band] = _look_around(here, _Near(padded, band.start, pad, scale))
+        hidden[band] = _march(here, _Near(soft, band.start, pad, scale), direction)
+    lamp = blur(1 - hidden, SOFT * scale, truncate=2.0)
+    return _finer(room, height, width), _finer(lamp, height, width)
 
-    def moved(field: np.ndarray, across: float, down: float) -> np.ndarray:
-        right = pad + int(math.floor(across * scale + 0.5))
-        low = pad + int(math.floor(down * scale + 0.5))
-        return field[low : low + rows, right : right + columns]
 
-    room = np.zeros_like(coarse)
+class _Near(NamedTuple):
+    """The surroundings of a band of rows."""
+
+    field: np.ndarray  # of the whole picture, with margins
+    top: int  # row of the band
+    pad: int  # width of the margins
+    scale: float
+
+    def moved(self, depth: np.ndarray, across: float, down: float) -> np.ndarray:
+        """How far what lies (across, down) from the band rises above its depth."""
+        right = self.pad + int(math.floor(across * self.scale + 0.5))
+        low = self.pad + int(math.floor(down * self.scale + 0.5)) + self.top
+        rows, columns = depth.shape
+        return self.field[low : low + rows, right : right + columns] - depth
+
+
+def _look_around(depth: np.ndarray, near: _Near) -> np.ndarray:
+    """Step 2: the share of the room's light."""
+    room = np.zeros_like(depth)
     for across, down in AROUND:
-        horizon = np.zeros_like(coarse)
+        horizon = np.zeros_like(depth)
         for far in REACH:
-            rise = moved(padded, across * far, down * far) - coarse
+            rise = near.moved(depth, across * far, down * far)
             rise *= 1 / far
             if far > FAR:
                 np.minimum(rise, FAR_STEEPEST, out=rise)
@@ -109,18 +131,22 @@ def reaching(
         horizon += 1
         room += (1 - ROOM_ABOVE * down) / horizon
     room *= 1 / len(AROUND)
+    return room
+
+
+def _march(depth: np.ndarray, near: _Near, direction) -> np.ndarray:
+    """Step 3: the share of the lamp that is hidden."""
     lx, ly, lz = direction
     flat = math.hypot(lx, ly) + 1e-6
     climb = lz / flat
-    hidden = np.zeros_like(coarse)
+    hidden = np.zeros_like(depth)
     for far in MARCH:
-        above = moved(soft, lx / flat * far, ly / flat * far) - coarse
+        above = near.moved(depth, lx / flat * far, ly / flat * far)
         above -= climb * far
         above *= 1 / (HIDES_MORE * far + HIDES)
         np.maximum(hidden, above, out=hidden)
     np.minimum(hidden, 1, out=hidden)
-    lamp = gaussian_filter(1 - hidden, SOFT * scale, truncate=2.0)
-    return _finer(room, height, width), _finer(lamp, height, width)
+    return hidden
 
 
 def _finer(coarse: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -161,33 +187,60 @@ def shade(surface: Mapping[str, np.ndarray], scale: float, lamp: dict) -> np.nda
         lamp: `direction`, a unit vector towards the lamp; `key` and `fill`, the red,
             green and blue of lamp and room.
     """
-    right, down, hair = surface["right"], surface["down"], surface["hair"]
     room, free = reaching(surface["depth"], scale, lamp["direction"])
+    light, shine = np.empty_like(surface["albedo"]), np.empty_like(room)
+    strand = np.zeros_like(room)
+    parts = []
+    for rows in bands(*room.shape):
+        part = {name: field[..., rows, :] for name, field in surface.items()}
+        lights = (light[:, rows], shine[rows], strand[rows])
+        parts.append((part, *lights))
+        _receive(part, room[rows], free[rows], lamp, *lights)
+    for channel, (_, spread) in enumerate(SCATTER):
+        if spread * scale > LEAST_SPREAD:
+            smooth = blur(light[channel], spread * scale, truncate=2.5)
+            smooth -= light[channel]
+            smooth *= (1 - surface["hair"]) * SCATTERED
+            light[channel] += smooth
+    for part in parts:
+        _reflect(*part, lamp)
+    return light
+
+
+def _receive(surface, room, free, lamp, light, shine, strand) -> None:
+    """Steps 4 and 5: light that falls on a surface, its shine on skin and on hair."""
+    right, down, hair = surface["right"], surface["down"], surface["hair"]
     room = room * (1 - CREASE_ROOM * surface["crease"])
     free = free * (1 - CREASE_LAMP * surface["crease"])
     length = 1 / np.sqrt(1 + right * right + down * down)
     lx, ly, lz = lamp["direction"]
     facing = (lz - right * lx - down * ly) * length
     upward = ROOM_ALL + ROOM_UP * down * length + ROOM_FORWARD * length
-    shine = _skin_shine(surface, length, room, lamp) * (1 - hair) * free
-    strand = _hair_shine(surface, length, lamp)
-    strand *= free * np.maximum(facing + HAIR_FACING, 0)
-    skin = 1 - hair
-    picture = np.empty_like(surface["albedo"])
-    for channel, (bleed, spread) in enumerate(SCATTER):
+    shine[:] = _skin_shine(surface, length, room, lamp) * (1 - hair) * free
+    if hair.any():
+        strand[:] = _hair_shine(surface, length, lamp)
+        strand *= free * np.maximum(facing + HAIR_FACING, 0)
+    shadow, dark = 1 - free, 1 - np.minimum(room, 1)
+    for channel, (bleed, _) in enumerate(SCATTER):
         albedo, key = surface["albedo"][channel], lamp["key"][channel]
         direct = np.clip((facing + bleed) * (1 / (1 + bleed)), 0, 1)
-        dim = room / (1 - HOLLOW_GLOW * albedo * (1 - np.minimum(room, 1)))
-        light = key * direct * (free + SHADOW_GLOW * bleed * (1 - free))
-        light += lamp["fill"][channel] * upward * dim
-        if spread * scale > LEAST_SPREAD:
-            smooth = gaussian_filter(light, spread * scale, truncate=2.5)
-            light += skin * SCATTERED * (smooth - light)
-        tint = SHEEN_WHITE + SHEEN_HUE * albedo / (surface["albedo"][0] + 0.02)
-        picture[channel] = albedo * light + key * shine
-        own = albedo * HAIR_OWN + HAIR_SHEEN * tint
-        picture[channel] += key * strand * own * HAIR_BRIGHT
-    return picture
+        dim = room / (1 - HOLLOW_GLOW * albedo * dark)
+        light[channel] = key * direct * (free + SHADOW_GLOW * bleed * shadow)
+        light[channel] += lamp["fill"][channel] * upward * dim
+
+
+def _reflect(surface, light, shine, strand, lamp) -> None:
+    """Light that falls on a surface, turned in place into what it sends back."""
+    albedos = surface["albedo"]
+    hairy = strand.any()
+    for channel, albedo in enumerate(albedos):
+        key = lamp["key"][channel]
+        light[channel] *= albedo
+        light[channel] += key * shine
+        if hairy:
+            tint = SHEEN_WHITE + SHEEN_HUE * albedo / (albedos[0] + 0.02)
+            own = albedo * HAIR_OWN + HAIR_SHEEN * tint
+            light[channel] += key * strand * own * HAIR_BRIGHT
 
 
 def _halfway(lamp: dict) -> tuple[float, float, float, float]:

@@ -187,13 +187,17 @@ def _pull_lower_face(identity: Identity, pull, x, y, dx, dy) -> None:
 
 
 # AU6, cheek raiser. FACS: the cheeks are lifted towards the eyes; the outer end of the
-# brow may come down a little.
-CHEEK_LIFT = Hill(-0.11, x=0.55, y=0.30, wide=0.32, tall=0.23)
+# brow may come down a little. `companion.standin.eyes` moves the lids.
+CHEEK_LIFT = Hill(-0.13, x=0.54, y=0.34, wide=0.34, tall=0.27)
+CHEEK_LIFT_FROM = Edge(0.13, width=0.18)  # y
 BROW_TAIL = Hill(0.03, x=0.72, y=-0.27, wide=0.20, tall=0.14)
 
 # AU1 and AU2, inner and outer brow raiser. FACS: that part of the brow goes up.
-INNER_BROW = Hill(-0.12, x=0.22, y=-0.38, wide=0.18, tall=0.24)
-OUTER_BROW = Hill(-0.11, x=0.62, y=-0.36, wide=0.23, tall=0.24)
+INNER_BROW = Hill(-0.12, x=0.15, y=-0.38, wide=0.26, tall=0.24)
+OUTER_BROW = Hill(-0.10, x=0.64, y=-0.36, wide=0.26, tall=0.24)
+BROW_ENDS = Edge(
+    0.11, width=0.12
+)  # above the eyes; below it these and AU4 move no skin
 
 # AU4, brow lowerer. FACS: the brows are lowered and drawn together.
 FROWN = Hill(0.075, x=0.26, y=-0.26, wide=0.26, tall=0.18)
@@ -203,13 +207,14 @@ FROWN_IN = -0.05  # outwards, where `FROWN` acts
 def _pull_upper_face(identity: Identity, pull, x, y, dx, dy) -> None:
     """AU6, AU1, AU2 and AU4 added to the displacements, in place."""
     s, side = mirrored(x)
-    cheek = bump(s, y, CHEEK_LIFT) * identity.gain(6, side)
+    cheek = bump(s, y, CHEEK_LIFT) * step(y, CHEEK_LIFT_FROM) * identity.gain(6, side)
     dy += CHEEK_LIFT.height * pull["au6"] * cheek
     dy += mound(s, y, BROW_TAIL, pull["au6"])
-    dy += mound(s, y, INNER_BROW, pull["brow_raise_inner"])
-    dy += mound(s, y, OUTER_BROW, pull["brow_raise_outer"])
+    brow = step(-y, BROW_ENDS)
+    rise = mound(s, y, INNER_BROW, pull["brow_raise_inner"])
+    rise += mound(s, y, OUTER_BROW, pull["brow_raise_outer"])
     frown = pull["brow_lower"] * bump(s, y, FROWN)
-    dy += FROWN.height * frown
+    dy += brow * (rise + FROWN.height * frown)
     dx += FROWN_IN * frown
 
 

@@ -4,6 +4,7 @@ Hills and steps are polynomials that end at a finite distance. Sums, products an
 of float32 give the same bits on every processor; exponentials and sines may not.
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -174,6 +175,44 @@ def window(mask: np.ndarray) -> tuple[slice, slice]:
     if len(rows) == 0:
         return slice(0), slice(0)
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+BAND = 65536  # pixels that are worked on at once; larger: temporary arrays leave caches
+
+
+def bands(rows: int, columns: int) -> list[slice]:
+    """Slices of rows for work on single pixels, with about `BAND` pixels in each."""
+    tall = max(1, BAND // max(1, columns))
+    return [slice(top, min(top + tall, rows)) for top in range(0, rows, tall)]
+
+
+COARSEN = 2.5  # pixels; a wider blur is done at half the resolution
+
+
+def blur(field: np.ndarray, deviation: float, truncate: float) -> np.ndarray:
+    """A Gaussian blur, `deviation` in pixels, whose time does not depend on it."""
+    if deviation <= COARSEN or min(field.shape) < 2:
+        return gaussian_filter(field, deviation, truncate=truncate)
+    rows, columns = field.shape
+    field = np.pad(field, ((0, rows % 2), (0, columns % 2)), mode="edge")
+    half = field[::2, ::2] + field[1::2, ::2]
+    half += field[::2, 1::2]
+    half += field[1::2, 1::2]
+    half *= 0.25
+    # averages of four and linear values in between blur by one pixel themselves
+    half = blur(half, math.sqrt(deviation * deviation - 1) / 2, truncate)
+    tall = _doubled(half)
+    return _doubled(tall.T).T[:rows, :columns]
+
+
+def _doubled(field: np.ndarray) -> np.ndarray:
+    """Two rows for each, linear between the middles of the rows."""
+    fine = np.empty((2 * len(field), *field.shape[1:]), field.dtype)
+    most, least = 0.75 * field, 0.25 * field
+    np.add(most[1:], least[:-1], out=fine[2::2])
+    np.add(most[:-1], least[1:], out=fine[1:-1:2])
+    fine[0], fine[-1] = field[0], field[-1]
+    return fine
 
 
 def paint(colour: np.ndarray, share: np.ndarray, tint: Sequence) -> None:

@@ -20,10 +20,11 @@ import numpy as np
 from companion.standin.hair import grow
 from companion.standin.person import Identity
 from companion.standin.relief import draw_ear, draw_relief, draw_skull
-from companion.standin.shapes import Edge, look_up, noise, step
+from companion.standin.shapes import Edge, bands, look_up, noise, step
 from companion.standin.skin import draw_brows, skin_colour
 
 FIELDS = ("depth", "red", "green", "blue", "edge", "gloss", "hair", "flow_x", "flow_y")
+RED = FIELDS.index("red")
 Box = tuple[float, float, float, float]
 """Left, right, top and bottom of a map, units."""
 HEAD = (-1.5, 1.5, -2.25, 1.9)  # left; right; top; bottom of the maps, at least
@@ -42,7 +43,17 @@ class Maps:
     density: int  # values a unit
 
     def sample(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-        """The fields at (x, y): each float32 of their shape, linear between values."""
+        """The fields at (x, y): each float32 of their shape, linear between values.
+
+        `albedo` holds red, green and blue once more, as (3, *shape).
+        """
+        planes = np.empty((len(FIELDS), *x.shape), np.float32)
+        for rows in bands(*x.shape):
+            self._interpolate(x[rows], y[rows], planes[:, rows])
+        fields = dict(zip(FIELDS, planes, strict=True))
+        return fields | {"albedo": planes[RED : RED + 3]}
+
+    def _interpolate(self, x: np.ndarray, y: np.ndarray, planes: np.ndarray) -> None:
         across = np.clip((x - self.left) * self.density, 0, self.columns - 1.01)
         down = np.clip((y - self.top) * self.density, 0, self.rows - 1.01)
         column, row = across.astype(np.int32), down.astype(np.int32)
@@ -50,22 +61,21 @@ class Maps:
         down -= row
         place = (row.astype(np.intp) * self.columns + column).ravel()
         across, down = across.reshape(-1, 1), down.reshape(-1, 1)
-        high = self.values.take(place, axis=0)
-        right = self.values.take(place + 1, axis=0)
+        high = self.values.take(place, axis=0, mode="clip")
+        right = self.values.take(place + 1, axis=0, mode="clip")
         right -= high
         right *= across
         high += right
         place += self.columns
-        low = self.values.take(place, axis=0)
-        right = self.values.take(place + 1, axis=0)
+        low = self.values.take(place, axis=0, mode="clip")
+        right = self.values.take(place + 1, axis=0, mode="clip")
         right -= low
         right *= across
         low += right
         low -= high
         low *= down
         high += low
-        planes = high.T.reshape(len(FIELDS), *x.shape).copy()
-        return dict(zip(FIELDS, planes, strict=True))
+        planes[:] = high.T.reshape(planes.shape)
 
 
 # Noise of the skin.
