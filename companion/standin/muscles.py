@@ -167,15 +167,15 @@ def _pull_lower_face(identity: Identity, pull, x, y, dx, dy) -> None:
     up, out, au17 = pull["corner_up"], pull["corner_out"], pull["au17"]
     right, down = mouth_x + CORNER_BACK_OUT * out, mouth_y + CORNER_BACK_UP * up
     back = bump(s, y, CORNER_BACK, right, down) * gain12
-    tight = bump(s, y, CORNER_IN, mouth_x, mouth_y + CORNER_IN_UP * up) * gain14
-    dx += CORNER_BACK.height * out * back + CORNER_IN.height * pull["dimple"] * tight
+    corner = bump(s, y, CORNER_IN, mouth_x, mouth_y + CORNER_IN_UP * up)
+    tight = pull["dimple"] * corner * gain14
+    dx += CORNER_BACK.height * out * back + CORNER_IN.height * tight
     bowl = np.minimum(s * (1 / (mouth_x + BOWL_RIM)), 1)
     bowl = bowl * bowl * (BOWL_ROUND + (1 - BOWL_ROUND) * bowl)
     bowl *= ridge(np.maximum(s - mouth_x - BOWL_RIM, 0), BOWL_OUTSIDE)
     bowl *= ridge(y - mouth_y + BOWL_BAND_UP * up, BOWL_BAND) * gain12
     dy += BOWL_RISE * up * bowl
-    dy += CORNER_IN_RISE * pull["dimple"] * tight
-    dy += CORNER_LIFT * pull["lip_lift"] * tight
+    dy += CORNER_IN_RISE * tight + CORNER_LIFT * pull["lip_lift"] * corner * gain10
     dy += mound(s, y, MOUTH_RISE, up, down=mouth_y)
     dy += mound(s, y, CHEEK_RISE, up) * gain12
     dy += mound(s, y, LIP_RISE, pull["lip_lift"], down=mouth_y) * gain10
@@ -233,6 +233,8 @@ JAW_ASIDE = Edge(0.36, width=0.55)  # the same beside the mouth
 
 def _part_lips(identity: Identity, pull, x, y, scale: float):
     """y with both lips moved off their line, and the share between them."""
+    if not (pull["lips_part"] or pull["lip_lift"] or pull["jaw_drop"]):
+        return y, np.zeros_like(y)
     mouth_x, mouth_y = identity.mouth_x, identity.mouth_y
     line = lip_line(identity, pull, x)
     free = np.clip(1 - (x * x) * (1 / mouth_x**2), 0, 1)  # 1 in the middle of the mouth
