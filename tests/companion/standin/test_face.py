@@ -145,10 +145,14 @@ def test_brows_leave_the_iris_round(name):
         assert (neutral != moved).sum() < 0.1 * neutral.sum()
 
 
+CENTRED = 7  # a frame in which the head is where `UNIT` and `EYE_LINE` say
+
+
 def halves(identity: Identity, place: tuple[float, ...], aus=NEUTRAL, **distractors):
     """Mean change left and right, in a place like those of `REGIONS`."""
     frontal = replace(identity, lean=(0.0,) * 5)
-    change = np.abs(render(frontal, aus, **distractors) - render(frontal)).mean(-1)
+    change = render(frontal, aus, frame=CENTRED, **distractors)
+    change = np.abs(change - render(frontal, frame=CENTRED)).mean(-1)
     v = ((np.arange(HEIGHT) - EYE_LINE * HEIGHT) / (UNIT * HEIGHT))[:, None]
     u = ((np.arange(WIDTH) - 0.5 * WIDTH + 0.5) / (UNIT * HEIGHT))[None]
     top, bottom, inner, outer = place
