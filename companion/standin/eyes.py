@@ -64,9 +64,11 @@ HALF_WIDTH = 0.210
 UPPER_LID, LOWER_LID = 0.077, 0.069  # of the rims, from the line through the corners
 LID_FULL = 0.14  # larger: rounder lids
 LID_LEAN = 0.14  # larger: upper lid higher inwards, lower lid lower outwards
-# AU6. FACS: the eye narrows. AU12 raises the lower lid a little as well.
-LOWER_UP_AU6, LOWER_UP_AU12 = 0.052, 0.008
-UPPER_DOWN_AU6 = 0.10  # share of its height
+# AU6. FACS: the eye narrows, from below more than from above; it never closes as with
+# AU43. AU12 raises the lower lid a little as well.
+LOWER_UP_AU6, LOWER_UP_AU12 = 0.055, 0.008
+UPPER_DOWN_AU6 = 0.11  # share of its height
+MOST_SQUEEZED = 1.06  # pull of AU6 from which on the lids stay; larger: narrower
 # AU45, blink: the upper lid comes down to the lower one.
 BLINK = 1.04  # share of the opening; larger than 1: lids overlap
 SHUT = Edge(0.9, width=0.2)  # blink that hides the ball wholly
@@ -82,7 +84,7 @@ def _opening(identity: Identity, pull, x, y, scale: float) -> _Eye:
     arch = 1 - place * place
     wide = np.maximum(arch, 0)
     wide = wide * (1 + LID_FULL - LID_FULL * wide)
-    squeeze = pull["au6"] * identity.gain(6, side)
+    squeeze = np.minimum(pull["au6"] * identity.gain(6, side), MOST_SQUEEZED)
     low = LOWER_LID - LOWER_UP_AU6 * squeeze - LOWER_UP_AU12 * pull["au12"]
     low = size * low
     high = UPPER_LID * size * (1 - UPPER_DOWN_AU6 * squeeze)

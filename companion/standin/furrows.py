@@ -224,7 +224,7 @@ def _chin(identity: Identity, pull, x, y, side, view) -> None:
 
 # AU1 and AU2, brow raisers. FACS: wrinkles across the forehead, in its middle with AU1,
 # at its sides with AU2.
-WRINKLE = Ridge(0.022, wide=0.020)
+WRINKLE = Ridge(0.032, wide=0.020)
 WRINKLES_Y, WRINKLES_BEND = (-0.56, -0.69, -0.83), 0.10
 WRINKLES_UNEVEN, WRINKLES_UNEVEN_X = -0.03, -0.4  # slope; x that it does not move
 WRINKLES_AU1 = Ridge(0.75, wide=0.42)  # share of the depth; across

@@ -186,12 +186,14 @@ def bands(rows: int, columns: int) -> list[slice]:
     return [slice(top, min(top + tall, rows)) for top in range(0, rows, tall)]
 
 
-COARSEN = 2.5  # pixels; a wider blur is done at half the resolution
+# A blur of more pixels is done at half the resolution, but not on a field with less
+# deviations from side to side.
+COARSEN, NARROW = 2.5, 4
 
 
 def blur(field: np.ndarray, deviation: float, truncate: float) -> np.ndarray:
     """A Gaussian blur, `deviation` in pixels, whose time does not depend on it."""
-    if deviation <= COARSEN or min(field.shape) < 2:
+    if deviation <= COARSEN or min(field.shape) < NARROW * deviation:
         return gaussian_filter(field, deviation, truncate=truncate)
     rows, columns = field.shape
     field = np.pad(field, ((0, rows % 2), (0, columns % 2)), mode="edge")

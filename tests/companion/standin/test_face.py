@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.standin import furrows
+from companion.standin import furrows, shapes
 from companion.standin.face import EYE_LINE, UNIT, _pose, render_face
 from companion.standin.mouth import TEETH_Y
 from companion.standin.muscles import DISTRACTORS, contractions, skin_at
@@ -115,6 +115,74 @@ def test_each_distractor_moves_the_face(name):
     amount = 10.0 if name in ("yaw", "pitch", "roll") else 1.0
     change = np.abs(render(person(1), **{name: amount}) - render(person(1)))
     assert (change > 20).any()
+
+
+def iris(identity: Identity, aus=NEUTRAL, **distractors) -> np.ndarray:
+    """Where a green iris shows, at the default size."""
+    identity = replace(identity, iris=(0.0, 1.0, 0.0))
+    picture = render(identity, aus, height=2 * HEIGHT, width=2 * WIDTH, **distractors)
+    return picture[..., 1] - picture[..., [0, 2]].max(-1) > 60
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_au6_narrows_the_eye_from_below_but_does_not_close_it(number):
+    identity = person(number)
+    shown = [iris(identity, single(0, level)) for level in (0, 1, 3, 5)]
+    neutral, trace, marked, most = (where.sum() for where in shown)
+    assert 0.75 * neutral < trace < neutral
+    assert 0.25 * neutral < most < 0.6 * neutral
+    assert 1.2 * most < marked < 0.85 * trace
+    assert not iris(identity, blink=1.0).any()
+    (top, bottom), (upper, lower) = (
+        np.flatnonzero(shown[place].any(1))[[0, -1]] for place in (0, -1)
+    )
+    assert bottom - lower > upper - top
+
+
+@pytest.mark.parametrize("name", ["brow_raise_inner", "brow_raise_outer", "brow_lower"])
+def test_brows_leave_the_iris_round(name):
+    for number in range(3):
+        neutral, moved = iris(person(number)), iris(person(number), **{name: 1.0})
+        assert (neutral != moved).sum() < 0.1 * neutral.sum()
+
+
+CENTRED = 7  # a frame in which the head is where `UNIT` and `EYE_LINE` say
+
+
+def halves(identity: Identity, place: tuple[float, ...], aus=NEUTRAL, **distractors):
+    """Mean change left and right, in a place like those of `REGIONS`."""
+    frontal = replace(identity, lean=(0.0,) * 5)
+    change = render(frontal, aus, frame=CENTRED, **distractors)
+    change = np.abs(change - render(frontal, frame=CENTRED)).mean(-1)
+    v = ((np.arange(HEIGHT) - EYE_LINE * HEIGHT) / (UNIT * HEIGHT))[:, None]
+    u = ((np.arange(WIDTH) - 0.5 * WIDTH + 0.5) / (UNIT * HEIGHT))[None]
+    top, bottom, inner, outer = place
+    rows = (v > top) & (v < bottom)
+    left, right = rows & (u > -outer) & (u < -inner), rows & (u > inner) & (u < outer)
+    return change[left].mean(), change[right].mean()
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_furrows_of_the_upper_face_show_on_both_sides(number):
+    identity = replace(person(number), hair_style="cropped", hair_length=-1.0)
+    for place, aus, brows, most in (
+        ((-0.25, 0.20, 0.60, 1.05), single(0, 5), {}, 2.0),  # crow's feet
+        ((0.10, 0.60, 0.20, 0.90), single(0, 5), {}, 2.0),  # cheeks
+        ((-0.50, -0.15, 0.00, 0.20), NEUTRAL, {"brow_lower": 1.0}, 2.0),
+        # the lamp shines on one side of a dark forehead
+        ((-0.90, -0.50, 0.00, 0.70), NEUTRAL, {"brow_raise_outer": 1.0}, 3.5),
+    ):
+        left, right = halves(identity, place, aus, **brows)
+        assert 1 / most < left / right < most
+
+
+def test_bands_of_rows_do_not_change_the_picture(monkeypatch):
+    aus, moves = [3, 1, 4, 2, 1], {"yaw": 9.0, "roll": 8.0, "lips_part": 0.6}
+    for number in (1, 2):
+        whole = render(person(number), aus, **moves)
+        with monkeypatch.context() as patch:
+            patch.setattr(shapes, "BAND", 1500)
+            np.testing.assert_array_equal(render(person(number), aus, **moves), whole)
 
 
 def test_people_differ_more_than_frames_of_one():
