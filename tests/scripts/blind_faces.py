@@ -1,7 +1,8 @@
 """Can a judge who knows FACS read the AUs of the stand-in's faces? Sheets and score.
 
     python tests/scripts/blind_faces.py sheets DIRECTORY   50 pictures, shuffled
-    python tests/scripts/blind_faces.py score DIRECTORY    reads answers.json there
+    python tests/scripts/blind_faces.py score DIRECTORY    reads answers.json there, and
+                                                           writes data/judged_faces.csv
 
 Each picture shows one AU at one level, 1 to 5, on one of the 41 people; the rest of the
 face is neutral. The judge knows this and what FACS says of the five AUs, but neither
@@ -12,19 +13,23 @@ AUs should be right, and Kendall's tau between the levels should be at least .8.
 
 import json
 import sys
+from datetime import date
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw
 from scipy.stats import kendalltau
 
+from companion.base.paths import ROOT
 from companion.base.profiles import load_profile
 from companion.bp4d import AU_NAMES
 from companion.standin.face import render_face
 from companion.standin.labels import SUBJECTS
 from companion.standin.tree import subject_identity
 
+RESULT = ROOT / "data" / "judged_faces.csv"
 EACH, SHEET = 2, 5  # pictures of each AU and level; pictures on a sheet
 SIZE = (330, 420)  # of a picture on a sheet, pixels
 
@@ -62,17 +67,18 @@ def write_sheets(directory: Path, seed: int) -> None:
 
 def score(directory: Path, seed: int) -> None:
     answers = json.loads((directory / "answers.json").read_text())
-    answers = {number: (au, intensity) for number, au, intensity in answers}
+    judged = pd.DataFrame(answers, columns=["number", "judged_au", "judged_level"])
     _, key = draw(seed)
-    for number, au, level, subject in key:
-        if answers[number][0] != au:
-            answer = " ".join(map(str, answers[number]))
-            print(f"#{number}: {au} at {level} of {subject}, read as {answer}")
-    right = [answers[number][0] == au for number, au, _, _ in key]
-    levels = [level for _, _, level, _ in key]
-    read = [answers[number][1] for number, _, _, _ in key]
-    print(f"the right AU in {sum(right)} of {len(right)}, Kendall's tau", end=" ")
-    print(f"{kendalltau(levels, read).statistic:.3f}")
+    table = pd.DataFrame(key, columns=["number", "au", "level", "subject"])
+    table = table.merge(judged, on="number", validate="one_to_one")
+    if len(table) != len(key):
+        sys.exit(f"{directory}: {len(table)} of {len(key)} pictures are judged")
+    wrong = table[table["au"] != table["judged_au"]]
+    print(wrong.to_string(index=False))
+    tau = kendalltau(table["level"], table["judged_level"]).statistic
+    print(f"the right AU in {len(table) - len(wrong)} of {len(table)}", end=", ")
+    print(f"Kendall's tau {tau:.3f}")
+    table.assign(date=date.today().isoformat()).to_csv(RESULT, index=False)
 
 
 if __name__ == "__main__":
