@@ -13,9 +13,9 @@ as far from level 0 as level 1 is.
 
 The paper gives this row's four numbers and says that it is a classification. Our own
 choices: one network for the five AUs, the weights that the proposed model starts from,
-VGG16's own dropout, an epoch that uses every frame once, and biases that start at the
-logarithms of the levels' frequencies (`companion.methods.objective.regression` says
-why).
+VGG16's own dropout, an epoch that uses every frame once, and a last layer that starts
+with the levels' frequencies as its answer (`companion.methods.objective.regression`
+says why).
 """
 
 from pathlib import Path
@@ -25,7 +25,13 @@ from torch.nn.functional import cross_entropy
 
 from aulib import AUS, UNKNOWN
 from aulib.model import build_model
-from companion.methods.objective import LEVELS, Estimate, Objective, frequencies
+from companion.methods.objective import (
+    LEVELS,
+    Estimate,
+    Objective,
+    frequencies,
+    start_at,
+)
 
 
 def classifier(weights: str | Path | None, width: float) -> Objective:
@@ -34,9 +40,8 @@ def classifier(weights: str | Path | None, width: float) -> Objective:
         "baseline", num_aus=LEVELS * len(AUS), weights=weights, width=width
     )
 
-    @torch.no_grad()
     def start(levels):
-        network.classifier[-1].bias.copy_(frequencies(levels).log().flatten())
+        start_at(network.classifier[-1], frequencies(levels).log().flatten())
 
     return Objective(
         network,

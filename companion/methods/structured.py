@@ -30,10 +30,10 @@ We had no access to the text of [9]. The first author's earlier code gives the u
 the copula, θ between −12.5 and 12.5, and probabilities cut off at 1e−20; other papers
 give the three kinds of batch and the equal weights of both terms. Our choices:
 VGG16 with its own dropout and the weights that the proposed model starts from; one
-learning rate for everything; all ten pairs; w from N(0, .01), and thresholds that give
-the levels' frequencies (`companion.methods.objective.regression` says why); AUs and
-pairs take turns; an epoch has three times as many draws as the other methods', so that
-the network makes as many steps.
+learning rate for everything; all ten pairs; w that starts at 0, and thresholds that
+give the levels' frequencies (`companion.methods.objective.regression` says why); AUs
+and pairs take turns; an epoch has three times as many draws as the other methods', so
+that the network makes as many steps.
 """
 
 from copy import deepcopy
@@ -70,7 +70,8 @@ class Ordinal(nn.Module):
 
     @torch.no_grad()
     def start(self, frequencies: torch.Tensor) -> None:
-        """Give the six levels these probabilities, float64 (6,), where w·h is 0."""
+        """Give the six levels these probabilities, float64 (6,), for any image."""
+        nn.init.zeros_(self.weight)
         thresholds = torch.logit(frequencies.cumsum(0)[:-1])
         self.first.copy_(thresholds[0])
         self.roots.copy_(thresholds.diff().sqrt())
