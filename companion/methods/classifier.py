@@ -14,8 +14,7 @@ as far from level 0 as level 1 is.
 The paper gives this row's four numbers and says that it is a classification. Our own
 choices: one network for the five AUs, the weights that the proposed model starts from,
 VGG16's own dropout, an epoch that uses every frame once, and a last layer that starts
-with the levels' frequencies as its answer (`companion.methods.objective.regression`
-says why).
+with the levels' frequencies as its answer (`companion.methods.start` says why).
 """
 
 from pathlib import Path
@@ -25,13 +24,8 @@ from torch.nn.functional import cross_entropy
 
 from aulib import AUS, UNKNOWN
 from aulib.model import build_model
-from companion.methods.objective import (
-    LEVELS,
-    Estimate,
-    Objective,
-    frequencies,
-    start_at,
-)
+from companion.methods.objective import LEVELS, Estimate, Objective, frequencies
+from companion.methods.start import answer
 
 
 def classifier(weights: str | Path | None, width: float) -> Objective:
@@ -41,7 +35,7 @@ def classifier(weights: str | Path | None, width: float) -> Objective:
     )
 
     def start(levels):
-        start_at(network.classifier[-1], frequencies(levels).log().flatten())
+        answer(network.classifier[-1], frequencies(levels).log().flatten())
 
     return Objective(
         network,

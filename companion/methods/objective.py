@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
 from torchvision.models.vgg import VGG
 
 from aulib import UNKNOWN
 from aulib.inference import to_intensity
 from aulib.loss import scaled_smooth_l1
 from aulib.model import build_model
+from companion.methods.start import answer
 
 LEVELS = 6
 """Intensities 0 to 5."""
@@ -53,17 +53,12 @@ def regression(
 ) -> Objective:
     """The paper's own: the network of Section III, Eq. 4 and Eq. 3.
 
-    The last layer starts with weights of 0 and the mean levels, times the scale, as
-    biases: every image gets the mean. From N(0, .01) and biases of 0, training at .01
-    stays at a constant answer for epochs, or for good. The features of two faces differ
-    little, so the first, large steps only learn the mean; they overshoot, and weights
-    in all layers shrink until the error stops growing. What tells one face from another
-    shrinks with them. `tests/scripts/bench_tried.md` has the measurements.
+    It starts by answering the mean levels, times the scale, to every image.
     """
     network = build_model(name, weights=weights, width=width)
 
     def start(levels):
-        start_at(network.classifier[-1], scale * levels.double().mean(0))
+        answer(network.classifier[-1], scale * levels.double().mean(0))
 
     def evaluation_loss(outputs, levels):
         known = levels != UNKNOWN
@@ -76,13 +71,6 @@ def regression(
         lambda outputs: Estimate(outputs, to_intensity(outputs, scale), rounded=True),
         start,
     )
-
-
-@torch.no_grad()
-def start_at(last: nn.Linear, answer: torch.Tensor) -> None:
-    """Let a last layer give the same answer, float (outputs,), to any image."""
-    nn.init.zeros_(last.weight)
-    last.bias.copy_(answer)
 
 
 def frequencies(levels: torch.Tensor) -> torch.Tensor:

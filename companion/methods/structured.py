@@ -31,7 +31,7 @@ the copula, θ between −12.5 and 12.5, and probabilities cut off at 1e−20; o
 give the three kinds of batch and the equal weights of both terms. Our choices:
 VGG16 with its own dropout and the weights that the proposed model starts from; one
 learning rate for everything; all ten pairs; w that starts at 0, and thresholds that
-give the levels' frequencies (`companion.methods.objective.regression` says why); AUs
+give the levels' frequencies (`companion.methods.start` says why); AUs
 and pairs take turns; an epoch has three times as many draws as the other methods', so
 that the network makes as many steps.
 """

@@ -30,10 +30,12 @@ from aulib import UNKNOWN
 from aulib.inference import to_intensity
 from companion.base.files import InUse, lock, sha256
 from companion.base.provenance import machine_facts, versions
+from companion.crops.batches import central_batches
 from companion.crops.store import CropStore
 from companion.methods import build_objective, map_note
 from companion.methods.hog import fit_all
 from companion.methods.objective import Estimate, Objective
+from companion.methods.start import standardise
 from companion.training.checkpoint import (
     begin,
     difference,
@@ -52,6 +54,8 @@ from companion.training.outputs import (
     output_table,
     score,
 )
+
+START_IMAGES = 128  # training images by which a network without weights starts
 
 
 def train(
@@ -190,10 +194,15 @@ def build(
             settings.width,
             settings.scale,
         )
-    if not resumed:
-        objective.start(torch.from_numpy(store.levels[store.rows("train")]))
     network = objective.network
     network.to(accelerator.device, memory_format=torch.channels_last)
+    if not resumed:
+        rows = store.rows("train")
+        objective.start(torch.from_numpy(store.levels[rows]))
+        if settings.weights is None:
+            some = rows[np.linspace(0, len(rows) - 1, START_IMAGES).astype(np.int64)]
+            batches = central_batches(store, some, START_IMAGES, accelerator.device)
+            standardise(network, next(batches))
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=settings.learning_rate,

@@ -50,7 +50,9 @@ def small_network(name, num_aus=5, weights=None, width=1.0) -> nn.Module:
     """For squares of 32 pixels; with dropout, as VGG16, in 2,789 numbers."""
     features = nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Flatten())
     last = nn.Sequential(nn.Dropout(0.5), nn.Linear(8 * 8 * 8, num_aus))
-    return nn.Sequential(OrderedDict(features=features, classifier=last))
+    return nn.Sequential(
+        OrderedDict(features=features, avgpool=nn.Identity(), classifier=last)
+    )
 
 
 class Boundaries:
