@@ -58,9 +58,9 @@ FACTS = (
 """The parameters of `companion.standin.person.Identity` that are targets; a colour is
 three. How strongly a face shows its AUs is none of them."""
 
-PEOPLE, PICTURES_EACH = 1200, 6
+PEOPLE, PICTURES_EACH = 3000, 3  # fewer people are learned by heart
 VALIDATION = 1 / 12  # of the people
-EPOCHS, BATCH = 24, 32
+EPOCHS, BATCH = 8, 32
 LEARNING_RATE = 1e-3  # of Adam, falling to 0 along half a cosine
 DROPOUT = 0.2  # both; the batches' noise is in the place of the rest
 OTHER_PEOPLE = 7_001  # joins the seed, so that nobody here is one of the 41
