@@ -43,8 +43,7 @@ def build_model(
     A width below 1 gives VGG16 in small, for images of half the size. All channels and
     the first hidden layer have `width` times VGG16's units; the last hidden layer keeps
     its 4,096. The last pooling is left out, so that 112 pixels give a last map of 7 x 7
-    cells, as 224 pixels do in VGG16. The hidden layers start from N(0, .01 / √width):
-    with `width` times the inputs, the signal keeps the size that it has in VGG16.
+    cells, as 224 pixels do in VGG16.
 
     Args:
         name: "baseline" or "proposed".
@@ -77,8 +76,8 @@ def build_model(
         model.classifier[3] = nn.Linear(hidden, 4096)
     model.classifier[5] = nn.Dropout(DROPOUT[name])
     model.classifier[6] = nn.Linear(4096, num_aus)
-    for layer, share in zip(model.classifier[::3], (width, width, 1)):
-        nn.init.normal_(layer.weight, 0, 0.01 / share**0.5)  # torchvision's .01 at 1
+    for layer in model.classifier[::3]:  # as torchvision does
+        nn.init.normal_(layer.weight, 0, 0.01)
         nn.init.zeros_(layer.bias)
     if state is not None:
         _load(model, state, weights)

@@ -1,12 +1,12 @@
 """How a network starts: its layers' sizes, and its first answer.
 
 With torchvision's random start, a VGG16 that is trained at .01 stays at a constant
-answer for epochs, or for good. Two faces differ little, and each layer makes them
-differ less: of the features before the last layer, the mean over faces is several times
-the deviation between them. So the first, large steps learn the labels' mean with all
-weights at once. The noise of small batches then shrinks these weights, layer by layer,
-until the answer hardly depends on any of them; what tells one face from another shrinks
-with them. `tests/scripts/bench_tried.md` has the measurements.
+answer for epochs, or for good. Within some fifty steps the outputs of every layer
+shrink, and with them what tells one face from another; no unit dies. It happens more
+often where a step is larger or noisier: with smaller batches, larger hidden layers or a
+larger last layer. We read it so: activations are above 0, so all weights take part in
+fitting the labels' mean, and the batches' noise drives them down.
+`tests/scripts/bench_tried.md` has the measurements.
 
 The paper leaves the start open. Ours takes the mean away: of every unit, over training
 images (`standardise`, after Krähenbühl et al., Data-dependent initializations of
