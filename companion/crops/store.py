@@ -113,7 +113,8 @@ def _hash_of_inputs(root: str, index: pd.DataFrame, size: int) -> str:
     digest = hashlib.sha256(f"{size}\n{index.to_csv(index=False)}".encode())
     for path in index["path"]:
         digest.update(file_stamp(f"{root}/{path}").encode())
-    for function in (crop_face, _crop, read_picture, write_crops, mean_and_std):
+    made_by = (crop_face, _crop, read_picture, write_crops, pixel_sums, mean_and_std)
+    for function in made_by:
         digest.update(inspect.getsource(function).encode())
     return digest.hexdigest()
 
