@@ -62,7 +62,7 @@ class Boundaries:
     and was not brought to the disk by fsync, a half is left.
     """
 
-    def __init__(self, run: Path, at: int, action: str) -> None:
+    def __init__(self, run: Path, at: int | str, action: str) -> None:
         self.run, self.at, self.action = str(run), at, action
         self.count, self.fresh = 0, set()
         if action == "torn":
@@ -84,7 +84,7 @@ class Boundaries:
         if not inside or "/events" in path or "log.txt" in path:
             return
         self.count += 1
-        if self.count == self.at:
+        if self.at in (self.count, Path(path).name):
             self.act()
         if event == "open" and "w" in str(arguments[1]):
             self.fresh.add(path)
@@ -100,7 +100,9 @@ class Boundaries:
         raise OSError(code, os.strerror(code))
 
 
-def target(store: Path, run: Path, at: int, action: str, options: dict, pipe) -> None:
+def target(
+    store: Path, run: Path, at: int | str, action: str, options: dict, pipe
+) -> None:
     """Train; send how many boundaries there were, or the error that ended it."""
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
@@ -125,7 +127,8 @@ def attempt(store, run, at=0, action="kill", after=None, **options):
 
     Args:
         store, run: directories.
-        at, action: "kill", "torn", "full" or "forbidden" at which boundary; 0: none.
+        at, action: "kill", "torn", "full" or "forbidden" at which boundary, by its
+            number or by the name of the file; 0: none.
         after: seconds from the start of the process to a kill; None: no such kill.
         options: of the training, others than `OPTIONS`; small=False for the real
             network, largest_file for a limit in bytes.

@@ -17,7 +17,7 @@ from companion.base.paths import ROOT, run_directory
 from companion.base.profiles import load_profile, training_settings
 
 EPOCHS = OPTIONS["epochs"]
-AFTER_TWO = 16  # a write of the third epoch
+AFTER_TWO = "checkpoint_0003.pt.partial"
 
 
 def digests(run: Path) -> dict[str, str]:
