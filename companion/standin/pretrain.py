@@ -40,6 +40,7 @@ from companion.crops.squares import normalise
 from companion.crops.store import mean_and_std, pixel_sums
 from companion.faces.crop import crop_face
 from companion.faces.detect import detect_faces
+from companion.methods.start import pair_units
 from companion.standin.face import render_face
 from companion.standin.muscles import DISTRACTORS
 from companion.standin.person import make_identity
@@ -170,6 +171,7 @@ def write_weights(
     accelerator = open_accelerator()
     torch.manual_seed(seed)
     network = build_model("baseline", num_aus=wanted.shape[1], width=network_width)
+    pair_units(network)
     normalised = with_batch_normalisation(network)
     normalised.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(normalised.parameters(), lr=LEARNING_RATE, fused=True)

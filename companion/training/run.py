@@ -35,7 +35,7 @@ from companion.crops.store import CropStore
 from companion.methods import build_objective, map_note
 from companion.methods.hog import fit_all
 from companion.methods.objective import Estimate, Objective
-from companion.methods.start import standardise
+from companion.methods.start import pair_units, standardise
 from companion.training.checkpoint import (
     begin,
     difference,
@@ -202,6 +202,7 @@ def build(
         if settings.weights is None:
             some = rows[np.linspace(0, len(rows) - 1, START_IMAGES).astype(np.int64)]
             batches = central_batches(store, some, START_IMAGES, accelerator.device)
+            pair_units(network)
             standardise(network, next(batches))
     optimizer = torch.optim.SGD(
         network.parameters(),

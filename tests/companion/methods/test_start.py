@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from aulib.model import build_model
-from companion.methods.start import HIDDEN, answer, standardise
+from aulib.model import build_model, features
+from companion.methods.start import HIDDEN, answer, pair_units, standardise
 
 
 @pytest.fixture
@@ -39,6 +39,37 @@ def outputs_of(network, images) -> dict[str, torch.Tensor]:
     for hook in hooks:
         hook.remove()
     return found
+
+
+def test_paired_units_make_a_network_without_poolings_linear():
+    torch.manual_seed(0)
+    network = build_model("baseline", width=1 / 16).double().eval()
+    layers = [x for x in network.features if not isinstance(x, nn.MaxPool2d)]
+    network.features = nn.Sequential(*layers)
+    for layer in layers[::2]:
+        nn.init.normal_(layer.bias)
+    first, second = torch.randn(2, 3, 7, 7, dtype=torch.float64)
+
+    def bend():
+        """How far the features are from linear between two images."""
+        with torch.inference_mode():
+            images = torch.stack([first, second, (first + second) / 2])
+            pairs = features(network, images)
+        a, b, middle = pairs[:, ::2] - pairs[:, 1::2]
+        return ((a + b) / 2 - middle).norm() / middle.norm()
+
+    assert bend() > 0.01
+    pair_units(network)
+    assert bend() < 1e-9
+
+
+def test_a_unit_without_a_partner_keeps_its_weights():
+    network = build_model("baseline", width=1 / 64)  # one channel at first
+    before = network.features[0].weight.clone()
+    pair_units(network)
+    assert torch.equal(network.features[0].weight, before)
+    weight = network.classifier[3].weight
+    assert torch.equal(weight[1::2], -weight[::2])
 
 
 def test_every_unit_has_mean_0_and_its_layers_deviation(network, images):
