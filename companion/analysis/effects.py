@@ -5,10 +5,11 @@ change alone, over all combinations of the other changes. It is uncertain for tw
 reasons: other people could have been evaluated (so each model has scores of resamples,
 see `companion.analysis.bootstrap`), and other seeds could have been used. If single
 runs have the standard deviation s over seeds, a mean of n differences between runs has
-the standard error s · √(2/n).
+the standard error s · √(2/n). The interaction of two changes is how much the effect of
+one differs between two levels of the other.
 """
 
-from collections.abc import Collection
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,9 @@ from companion.analysis.bootstrap import percentile_interval
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
-EFFECT_COLUMNS = ["effect", "AU", "size", "low", "high", "seeds ±", "lower", "upper"]
-EFFECT_COLUMNS += ["pairs", "with stalled"]
+INTERVALS = ["size", "low", "high", "seeds ±", "lower", "upper"]
+EFFECT_COLUMNS = ["effect", "AU", *INTERVALS, "pairs"]
+INTERACTION_COLUMNS = ["effect", "with", *INTERVALS, "pairs"]
 
 Levels = dict[str, dict[str, str]]
 """Model → change → level; see `companion.base.grids.levels_of_models`."""
@@ -31,7 +33,6 @@ def differences(
     change: str,
     low: str,
     high: str,
-    excluded: Collection[str] = (),
     within: tuple[str, str] | None = None,
 ) -> list[np.ndarray]:
     """Scores at level `high` minus scores at `low`, of models that differ only in this.
@@ -41,16 +42,15 @@ def differences(
         scored: model → scores, arrays of one shape. A pair is left out if one of its
             models has no scores.
         change: the name of the change; low, high: two of its levels.
-        excluded: models whose pairs are left out.
         within: another change and the level of it that both models must have.
     """
     named = {tuple(levels.values()): name for name, levels in levels_of.items()}
-    usable, pairs = set(scored) - set(excluded), []
+    pairs = []
     for name, levels in levels_of.items():
         if levels[change] != low or (within and levels[within[0]] != within[1]):
             continue
         other = named[tuple({**levels, change: high}.values())]
-        if {name, other} <= usable:
+        if {name, other} <= set(scored):
             pairs.append(scored[other] - scored[name])
     return pairs
 
@@ -84,7 +84,6 @@ def main_effects(
     changes: dict,
     scored: dict[str, np.ndarray],
     spread: tuple[float, int],
-    stalled: Collection[str] = (),
 ) -> pd.DataFrame:
     """The effect of each level of each change against the change's first level.
 
@@ -95,40 +94,63 @@ def main_effects(
             over the grid's seeds (as many for each model).
         spread: standard deviation of such an average over seeds, and its degrees of
             freedom, see `pooled_sd`.
-        stalled: models whose pairs are left out.
 
     Returns:
         One row for each effect and AU, and one for the mean over AUs: effect, AU, size,
         low and high (95 % over people), "seeds ±", lower and upper (people and seeds,
-        added as squares), pairs (their number), and "with stalled" (the size with the
-        stalled models' pairs). A change without a pair has no row.
+        added as squares), and pairs (their number). A change without a pair has no row.
     """
     parts = []
     for name, contrast in _contrasts(changes):
-        pairs = differences(levels_of, scored, *contrast, stalled)
+        pairs = differences(levels_of, scored, *contrast)
         if not pairs:
             continue
         effect = _with_mean(pairs)
-        size, (low, high) = effect[0], percentile_interval(effect[1:])
-        seeds = np.full(len(size), np.nan)
+        seeds = np.full(effect.shape[1], np.nan)
         seeds[-1] = margin_of_error(*spread, len(pairs))
-        all_pairs = differences(levels_of, scored, *contrast)
-        part = {
-            "effect": name,
-            "AU": [*AU_NAMES, "mean"],
-            "size": size,
-            "low": low,
-            "high": high,
-            "seeds ±": seeds,
-            "lower": size - np.hypot(size - low, seeds),
-            "upper": size + np.hypot(high - size, seeds),
-            "pairs": len(pairs),
-            "with stalled": _with_mean(all_pairs)[0],
-        }
-        parts.append(pd.DataFrame(part))
+        part = {"effect": name, "AU": [*AU_NAMES, "mean"], "pairs": len(pairs)}
+        parts.append(pd.DataFrame(part | _intervals(effect, seeds)))
     if not parts:
         return pd.DataFrame(columns=EFFECT_COLUMNS, dtype=float)
     return pd.concat(parts, ignore_index=True)[EFFECT_COLUMNS]
+
+
+def interactions(
+    levels_of: Levels,
+    changes: dict,
+    scored: dict[str, np.ndarray],
+    spread: tuple[float, int],
+) -> pd.DataFrame:
+    """How much the effect of one change on the mean ICC depends on another change.
+
+    Arguments as in `main_effects`.
+
+    Returns:
+        One row for each two effects of different changes: effect, with, size (the
+        effect within the level that "with" names first, less that within the other;
+        the same if the two change places), the intervals as in `main_effects`, and
+        pairs (the fewer of the two). Two effects without a pair have no row.
+    """
+    parts = []
+    for (name, contrast), (other, (change, low, high)) in combinations(
+        _contrasts(changes), 2
+    ):
+        if contrast[0] == change:
+            continue
+        at_low, at_high = (
+            differences(levels_of, scored, *contrast, within=(change, level))
+            for level in (low, high)
+        )
+        pairs = min(len(at_low), len(at_high))
+        if pairs:
+            gap = _with_mean(at_high)[:, -1:] - _with_mean(at_low)[:, -1:]
+            # two means of so many differences between runs, each with its own error
+            seeds = np.array([margin_of_error(*spread, pairs / 2)])
+            part = {"effect": name, "with": other, "pairs": pairs}
+            parts.append(pd.DataFrame(part | _intervals(gap, seeds)))
+    if not parts:
+        return pd.DataFrame(columns=INTERACTION_COLUMNS, dtype=float)
+    return pd.concat(parts, ignore_index=True)[INTERACTION_COLUMNS]
 
 
 def simple_effects(
@@ -136,7 +158,6 @@ def simple_effects(
     changes: dict,
     scored: dict[str, np.ndarray],
     spread: tuple[float, int],
-    stalled: Collection[str] = (),
 ) -> pd.DataFrame:
     """The effect of each change on the mean ICC, within each level of every other.
 
@@ -151,9 +172,7 @@ def simple_effects(
         row, counts = {}, []
         for other, levels in changes.items():
             for level in levels if other != contrast[0] else ():
-                pairs = differences(
-                    levels_of, scored, *contrast, stalled, within=(other, level)
-                )
+                pairs = differences(levels_of, scored, *contrast, within=(other, level))
                 counts.append(len(pairs))
                 means = [mean_score(pair[0]) for pair in pairs]
                 row[f"{other}: {level}"] = np.mean(means) if means else np.nan
@@ -178,3 +197,16 @@ def _with_mean(pairs: list[np.ndarray]) -> np.ndarray:
     """The mean of arrays (1 + R, Q), with `mean_score` as a further column."""
     effect = np.mean(pairs, axis=0)
     return np.column_stack([effect, mean_score(effect)])
+
+
+def _intervals(effect: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
+    """Sizes (1 + R, n), all people first, and margins (n,) as columns `INTERVALS`."""
+    size, (low, high) = effect[0], percentile_interval(effect[1:])
+    return {
+        "size": size,
+        "low": low,
+        "high": high,
+        "seeds ±": seeds,
+        "lower": size - np.hypot(size - low, seeds),
+        "upper": size + np.hypot(high - size, seeds),
+    }

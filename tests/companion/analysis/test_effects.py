@@ -7,6 +7,7 @@ import pytest
 
 from companion.analysis.effects import (
     differences,
+    interactions,
     main_effects,
     margin_of_error,
     pooled_sd,
@@ -99,27 +100,57 @@ def test_main_effects_against_least_squares():
     np.testing.assert_allclose(table["upper"], table["size"] + np.hypot(above, seeds))
 
 
-def test_one_stalled_model_moves_every_effect_unless_its_pairs_are_left_out():
+def test_effects_that_add_up_do_not_interact():
+    table = interactions(LEVELS, CHANGES, additive(), (0.01, 4))
+    # start with target, with two samplers; target with two samplers
+    assert len(table) == 5 and table["pairs"].tolist() == [3, 2, 2, 2, 2]
+    np.testing.assert_allclose(table[["size", "low", "high"]], 0, atol=1e-12)
+    margins = [margin_of_error(0.01, 4, pairs / 2) for pairs in table["pairs"]]
+    np.testing.assert_allclose(table["upper"], margins, atol=1e-12)
+    np.testing.assert_allclose(table["lower"], -table["upper"], atol=1e-12)
+
+
+def test_an_interaction_is_what_one_change_adds_to_the_others_effect():
     scored = additive()
-    scored["b-x2-m"] = scored["b-x2-m"] - 6
-    without = main_effects(LEVELS, CHANGES, scored, (0.01, 4), ["b-x2-m"])
-    without = without.query("AU == 'mean'").set_index("effect")
-    start = without.loc["start: b, not a"]
-    assert start["size"] == pytest.approx(0.2) and start["pairs"] == 5
-    assert start["with stalled"] == pytest.approx(0.2 - 6 / 6)
-    assert without.loc["sampler: j, not s", "pairs"] == 4
-    inner = simple_effects(LEVELS, CHANGES, scored, (0.01, 4), ["b-x2-m"])
-    sizes = inner.loc["start: b, not a"].drop("seeds ±").dropna()
-    np.testing.assert_allclose(sizes, 0.2)
+    for name, levels in LEVELS.items():
+        both = levels["start"] == "b" and levels["target"] == "x2"
+        scored[name] = scored[name] + 0.08 * both
+    table = interactions(LEVELS, CHANGES, scored, (0.01, 4))
+    assert table.iloc[0][["effect", "with"]].tolist() == [
+        "start: b, not a",
+        "target: x2, not x1",
+    ]
+    np.testing.assert_allclose(table["size"], [0.08, 0, 0, 0, 0], atol=1e-12)
+
+
+def test_interactions_against_least_squares():
+    """In a design of twos an interaction is four times a product's coefficient."""
+    changes = {"start": ["a", "b"], "target": ["x1", "x2"], "sampler": ["s", "m"]}
+    levels_of = {n: v for n, v in LEVELS.items() if v["sampler"] != "j"}
+    scored = {name: additive(noise=0.1)[name] for name in levels_of}
+    signs = np.array(
+        [
+            [2 * changes[c].index(v) - 1 for c, v in v.items()]
+            for v in levels_of.values()
+        ]
+    )
+    products = [signs[:, i] * signs[:, j] for i, j in ((0, 1), (0, 2), (1, 2))]
+    design = np.column_stack([np.ones(len(signs)), signs, *products])
+    for row in (0, 7):  # all people, a resample
+        observed = [scored[name][row].mean() for name in levels_of]
+        fitted = np.linalg.lstsq(design, np.array(observed), rcond=None)[0][4:]
+        one = {name: scores[[row, row, row]] for name, scores in scored.items()}
+        table = interactions(levels_of, changes, one, (0.01, 4))
+        np.testing.assert_allclose(table["size"], 4 * fitted, atol=1e-12)
+    whole = interactions(levels_of, changes, scored, (np.nan, 0))
+    assert (whole["low"] < whole["high"]).all() and whole["seeds ±"].isna().all()
 
 
 def test_pairs_of_missing_models_and_within_a_level():
     scored = additive()
     del scored["a-x1-s"]
     assert len(differences(LEVELS, scored, "start", "a", "b")) == 5
-    assert (
-        len(differences(LEVELS, scored, "start", "a", "b", (), ("target", "x2"))) == 3
-    )
+    assert len(differences(LEVELS, scored, "start", "a", "b", ("target", "x2"))) == 3
     assert main_effects(LEVELS, CHANGES, {}, (0.01, 4)).empty
 
 
@@ -129,7 +160,7 @@ def test_without_a_pair_there_are_no_effects_and_the_same_columns():
     none = main_effects(LEVELS, CHANGES, one, (np.nan, 0))
     assert len(none) == 0 and list(none.columns) == list(whole.columns)
     alone = {change: levels[:1] for change, levels in CHANGES.items()}
-    for effects in (main_effects, simple_effects):
+    for effects in (main_effects, simple_effects, interactions):
         none = effects(LEVELS, alone, one, (np.nan, 0))
         assert len(none) == 0 and len(none["seeds ±"]) == 0
 

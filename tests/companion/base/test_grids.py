@@ -18,7 +18,7 @@ from companion.base.grids import (
 from companion.base.profiles import load_profile
 from companion.base.settings import MODEL
 
-PROFILES = ["bp4d", "standin", "standin_gpu", "tiny"]
+PROFILES = ["bp4d", "standin", "standin_afternoon", "standin_gpu", "tiny"]
 PLAIN = {
     "method": "baseline",
     "learning_rate": 0.01,
@@ -272,7 +272,7 @@ def test_the_ablations_combinations_include_the_papers_two_models(
 @pytest.mark.parametrize(
     "name, count",
     [
-        ("ablation", 18),
+        ("ablation", 54),
         ("ablation_batch", 72),
         ("slurm", 4),
         ("table_2", 15),

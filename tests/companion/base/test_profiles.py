@@ -10,7 +10,7 @@ from companion.base.profiles import load_profile, training_settings
 from companion.methods import METHODS
 from companion.methods.samplers import SAMPLERS
 
-NAMES = ["bp4d", "standin", "standin_gpu", "tiny"]
+NAMES = ["bp4d", "standin", "standin_afternoon", "standin_gpu", "tiny"]
 
 
 def test_the_profiles_are_these():
@@ -38,7 +38,7 @@ def test_the_papers_profile_is_the_papers_protocol():
 
 
 def test_an_unknown_profile_is_refused_with_the_names_of_the_others():
-    message = r"bp5d\.yaml: no such file; there are bp4d, standin, standin_gpu, tiny$"
+    message = r"bp5d\.yaml: no such file; there are " + ", ".join(NAMES) + "$"
     with pytest.raises(ValueError, match=message):
         load_profile("bp5d")
 
