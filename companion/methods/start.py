@@ -1,17 +1,18 @@
 """How a network starts: its layers, and its first answer.
 
-Random layers lose sight of a picture. Behind thirteen convolutions with torchvision's
-random start, a linear regression reads AU17 with an ICC of .2 from the last map; and a
-network that is trained at .01 stays at a constant answer for epochs, or for good. There
-the outputs of every layer shrink within some fifty steps, and with them what tells one
-face from another; no unit dies. We read it so: activations are above 0, so all weights
-take part in fitting the labels' mean, and the batches' noise drives them down.
+With torchvision's random start a small VGG16 that is trained at .01 stays at a constant
+answer for epochs, or for good. Its features hardly tell one face from another: all of
+them together mostly follow a single direction. Within some fifty steps the outputs of
+every layer shrink, and with them what differs between faces; no unit dies. We read it
+so: activations are above 0, so all weights take part in fitting the labels' mean, and
+the batches' noise drives them down.
 
 The paper leaves the start open. Ours has three parts, the first two for a network
-without pre-trained weights. `pair_units` lets every layer hand on what it is given:
-behind it the same regression reads AU17 with .5. `standardise` takes the units' mean
-over training images away, and `answer` the labels'. `tests/scripts/bench_tried.md` has
-the measurements.
+without pre-trained weights. `standardise` takes the units' mean over training images
+away, and `answer` the labels'. Alone, `standardise` lets faces differ, but wildly: what
+comes out of thirteen random layers is no longer what went in. `pair_units` lets every
+layer hand on all that it gets. Notebook 03 measures both, and
+`tests/scripts/bench_tried.md` has what they do in training.
 """
 
 import torch

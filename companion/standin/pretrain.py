@@ -171,6 +171,10 @@ def write_weights(
     accelerator = open_accelerator()
     torch.manual_seed(seed)
     network = build_model("baseline", num_aus=wanted.shape[1], width=network_width)
+    for layer in [*network.features, *network.classifier[:-1]]:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            # Adam's steps are as large for small weights as for large ones
+            nn.init.kaiming_normal_(layer.weight)
     pair_units(network)
     normalised = with_batch_normalisation(network)
     normalised.to(accelerator.device, memory_format=torch.channels_last)
