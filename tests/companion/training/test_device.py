@@ -115,24 +115,21 @@ def test_other_errors_stay_as_they_are(error):
     assert told.value is error
 
 
-class NarrowMemory(torch.nn.Module):
-    """Evaluates at most five frames at a time."""
+def narrow_memory(*arguments, **named) -> torch.nn.Module:
+    """A network that evaluates at most five frames at a time."""
+    network = faults.small_network("proposed")
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.network = faults.small_network("proposed")
-
-    def forward(self, frames):
-        if not self.training and len(frames) > 5:
+    def refuse(module, inputs):
+        if not module.training and len(inputs[0]) > 5:
             raise RuntimeError("CUDA error: out of memory\nand more")
-        return self.network(frames)
+
+    network.register_forward_pre_hook(refuse)
+    return network
 
 
 def test_the_advice_for_the_evaluation_helps(store, tmp_path, monkeypatch):
     """It is told apart from training, and a larger `accumulation` serves it too."""
-    monkeypatch.setattr(
-        companion.methods.objective, "build_model", lambda *a, **k: NarrowMemory()
-    )
+    monkeypatch.setattr(companion.methods.objective, "build_model", narrow_memory)
     monkeypatch.setattr(loop, "EVALUATION_BATCH", 10)
     options = {**faults.OPTIONS, "epochs": 1, "batch_size": 8}
     with pytest.raises(torch.OutOfMemoryError) as told:

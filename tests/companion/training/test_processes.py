@@ -43,7 +43,7 @@ FRAMES, BATCH = 31, 6  # the last batch has one frame: less than there are proce
 
 def without_dropout(*arguments, **named) -> nn.Module:
     network = small_network(*arguments, **named)
-    network[3] = nn.Identity()
+    network.classifier[0] = nn.Identity()
     return network
 
 
@@ -73,8 +73,8 @@ def float64_epoch(folder: Path, accumulation: int) -> None:
     )
 
 
-def training(crops: Path, run: Path, at: int = 0) -> None:
-    """`train` without dropout; the first process dies at its `at`-th write."""
+def training(crops: Path, run: Path, at: str = "") -> None:
+    """`train` without dropout; the first process dies when it writes the file `at`."""
     torch.set_num_threads(1)
     os.environ["TQDM_DISABLE"] = "1"
     companion.methods.objective.build_model = without_dropout
@@ -164,7 +164,8 @@ def test_processes_that_die_go_on_to_the_same_bytes(runs, store, tmp_path, proce
     whole, run = runs / f"by_{processes}", tmp_path / "run"
     if processes == 3:
         assert run_in(3, training, store.directory, whole) == ""
-    died = run_in(processes, training, store.directory, run, 13)
+    third = "checkpoint_0003.pt.partial"
+    died = run_in(processes, training, store.directory, run, third)
     assert "ChildFailedError" in died
     assert 0 < len(list(run.glob("checkpoint_????.pt"))) < OPTIONS["epochs"]
     assert run_in(processes, training, store.directory, run) == ""
@@ -197,7 +198,7 @@ def test_each_process_predicts_its_part_and_knows_all(store, tmp_path):
 
 def too_large(crops: Path, run: Path) -> None:
     """`train` where a share of a batch does not fit into memory."""
-    companion.methods.objective.build_model = lambda *arguments, **named: Gluttonous(2)
+    companion.methods.objective.build_model = lambda *_, **__: gluttonous_network(2)
     train(CropStore(crops), run, Settings(**{**OPTIONS, "batch_size": 16}))
 
 
@@ -241,22 +242,21 @@ def test_every_process_is_told_that_another_one_trains_the_run(store, tmp_path):
         assert run_in(2, refused, store.directory, tmp_path / "run") == ""
 
 
-class Gluttonous(nn.Module):
-    """Runs out of memory at more frames than its limit."""
+def gluttonous_network(limit: int) -> nn.Module:
+    """It runs out of memory at more frames than its limit."""
+    network = without_dropout("")
 
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.network, self.limit = without_dropout(""), limit
-
-    def forward(self, frames):
-        if len(frames) > self.limit:
+    def refuse(module, inputs):
+        if len(inputs[0]) > limit:
             raise torch.OutOfMemoryError("out of memory")
-        return self.network(frames)
+
+    network.register_forward_pre_hook(refuse)
+    return network
 
 
 def gluttonous(monkeypatch, limit: int) -> None:
     def build(*arguments, **named):
-        return Gluttonous(limit)
+        return gluttonous_network(limit)
 
     monkeypatch.setattr(companion.methods.objective, "build_model", build)
 
