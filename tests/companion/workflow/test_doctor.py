@@ -89,8 +89,8 @@ def test_the_doctor_here_finds_python_and_packages():
     assert findings["Python"].state == "ok"
     assert findings["packages"].state in ("ok", "note")
     assert list(findings) == [
-        *("Python", "packages", "kernel", "data", "GPU", "weights", "grids"),
-        *("disk", "locks", "run"),
+        *("Python", "packages", "kernel", "data", "GPU", "weights", "network"),
+        *("grids", "disk", "locks", "run"),
     ]
 
 
