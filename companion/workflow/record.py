@@ -1,8 +1,9 @@
 """Copy a finished run to where git keeps it (`make record`).
 
 - Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, and
-  those of the grid `table_2` as far as it is trained. Only the stand-in is recorded:
-  outputs hold the coders' labels, and BP4D's labels are licensed.
+  those of the grid `table_2` as far as it is trained; so do the correlations of the
+  training labels and the PCA's components by the number of frames. Only the stand-in is
+  recorded: outputs hold the coders' labels, and BP4D's labels are licensed.
 - For the grid `ablation`, `data/recorded/standin/ablation.parquet` keeps the sums for
   each person and epoch, which are all that its notebook reads.
 - The latest measurements of `make bench` go to `data/benchmarks`.
@@ -60,8 +61,9 @@ def training_copies(name: str) -> dict[Path, Path]:
         for run in files
         for file in files[run]
     }
-    correlations = "training_correlations.csv"  # of the training labels, notebook 01
-    copies[source / "clean" / correlations] = target / correlations
+    tables = ("clean/training_correlations.csv", "pca/components_by_frames.csv")
+    for table in tables:  # of notebooks 01 and 02
+        copies[source / table] = target / Path(table).name
     return copies
 
 
