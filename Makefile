@@ -13,11 +13,11 @@
 ##   make doctor      what is there and what is missing; installs nothing
 ##                    seconds; gives a table and the next command to type
 ##   make table-2-all the other rows of Table II: classifier, structured, HOG
-##                    20 to 40 min; gives runs/standin/table_2: the whole table, CSV, LaTeX
-##   make ablation    what each change does: 18 models of one seed
-##                    35 to 50 min; gives runs/standin/figures/ablation.pdf
+##                    1 h; gives runs/standin/table_2: the whole table, CSV, LaTeX
+##   make ablation    what each change does: 18 models, three seeds each
+##                    2 to 3 h; gives runs/standin/figures/ablation.pdf
 ##   make pretrain    the weights that stand in for ImageNet, made again
-##                    6 min; gives runs/standin/pretrained/standin_vgg16.pt
+##                    40 min; gives runs/standin/pretrained/standin_vgg16.pt
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
