@@ -69,7 +69,9 @@ def normalise(notebook: dict) -> dict:
 
     These are papermill's and Jupyter's times, the random id of the injected cell, the
     interpreter's patch version, the split of printed text into pieces, and progress
-    bars (stderr with carriage returns; any other text on stderr stays visible).
+    bars (stderr with carriage returns; any other text on stderr stays visible). Of a
+    cell's metadata, the tags and `mystnb` stay, which holds a picture's alternative
+    text.
     """
     notebook["metadata"] = {
         "kernelspec": notebook["metadata"]["kernelspec"],
@@ -77,12 +79,13 @@ def normalise(notebook: dict) -> dict:
     }
     for cell in notebook["cells"]:
         tags = cell["metadata"].get("tags", [])
-        cell["metadata"] = {"tags": tags} if tags else {}
+        kept = {key: cell["metadata"].get(key) for key in ("mystnb", "tags")}
+        cell["metadata"] = {key: value for key, value in kept.items() if value}
         if "injected-parameters" in tags:
             cell["id"] = "injected-parameters"
         if cell["cell_type"] == "code":
-            kept = [out for out in cell["outputs"] if not _is_progress(out)]
-            cell["outputs"] = _join_streams(kept)
+            outputs = [out for out in cell["outputs"] if not _is_progress(out)]
+            cell["outputs"] = _join_streams(outputs)
     return notebook
 
 
