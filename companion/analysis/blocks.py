@@ -1,9 +1,16 @@
 """VGG16's layers in blocks, read off a network: what notebook 03 draws."""
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from torch import nn
 from torchvision.models.vgg import VGG
+
+from companion.base.figures import TEXT_WIDTH
 
 
 def network_blocks(network: VGG, size: int) -> pd.DataFrame:
@@ -41,3 +48,70 @@ def network_blocks(network: VGG, size: int) -> pd.DataFrame:
         rows.append((f"fc {number}", 1, layer.out_features, 1, count))
     columns = ["block", "layers", "channels", "cells", "parameters"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def draw_blocks(ax: Axes, blocks: pd.DataFrame, size: int) -> np.ndarray:
+    """Draw the image and the blocks side by side, with what each hands on.
+
+    The height of a box grows with the square root of the side of its maps, its width
+    with the logarithm of their number. Below it are the shape that it hands on, and its
+    weights (and biases); above it, its name and layers. The boxes' middles are at
+    height 0 and at most 1 high.
+
+    Args:
+        ax: where to draw.
+        blocks: from `network_blocks`.
+        size: pixels of a side of an image.
+
+    Returns:
+        float array (blocks + 1,): the middles of the image and the blocks.
+    """
+    image = {"block": "image", "layers": 0, "channels": 3, "cells": size}
+    image = pd.DataFrame([image | {"parameters": 0}])
+    names = {"size": 7, "ha": "center", "va": "center"}
+    rows = pd.concat([image, blocks], ignore_index=True)
+    for middle, block in enumerate(rows.itertuples()):
+        connected = block.block.startswith("fc")
+        width = 0.8 * np.log2(1 + block.channels) / np.log2(1 + rows["channels"].max())
+        height = max(0.2, np.sqrt(block.cells / size))
+        corner = middle - width / 2, -height / 2
+        colour = "0.7" if not block.layers else "C1" if connected else "C0"
+        ax.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.8, lw=0))
+        what = "layer" if block.layers == 1 else "layers"
+        above = f"{block.block}\n{block.layers} {what}" if block.layers else "image"
+        shape = f"{block.cells} × {block.cells}\n× {block.channels:,}"
+        ax.text(middle, 0.75, above, **names)
+        ax.text(middle, -0.78, f"{block.channels:,}" if connected else shape, **names)
+        ax.text(middle, -1.15, f"{block.parameters:,}" if middle else "", **names)
+    ax.text(-0.6, -0.78, "hands on", **names | {"ha": "right"})
+    ax.text(-0.6, -1.15, "weights", **names | {"ha": "right"})
+    ax.set(xlim=(-1.4, len(rows) - 0.4), ylim=(-1.35, 1.0))
+    ax.axis("off")
+    return np.arange(len(rows))
+
+
+def draw_network(network: VGG, size: int, pre_trained: bool) -> Figure:
+    """Draw a network's blocks, with what the paper changes in VGG16 marked in red.
+
+    The figure is returned and not shown.
+
+    Args:
+        network: from `aulib.model.build_model`.
+        size: pixels of a side of an image.
+        pre_trained: whether training starts from the weights of another task.
+    """
+    figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.4))
+    middles = draw_blocks(ax, network_blocks(network, size), size)
+    red = {"color": "C5", "fontsize": 7, "ha": "center", "va": "bottom"}
+    ax.plot(middles[[1, -2]] + [-0.4, 0.4], [1.08, 1.08], color="C5", lw=1)
+    start = "pre-trained on another task" if pre_trained else "random weights"
+    ax.text(middles[1:-1].mean(), 1.13, f"start: {start}", **red)
+    ax.plot(middles[-1] + np.array([-0.4, 0.4]), [1.08, 1.08], color="C5", lw=1)
+    ax.text(middles[-1], 1.13, "linear, in place\nof 1,000 classes", **red)
+    between = middles[-2:].mean() + 0.13
+    arrow = {"arrowstyle": "->", "color": "C5"}
+    dropout = f"dropout\n{network.classifier[5].p}"
+    ax.annotate(dropout, (between, 0), (between, 0.2), arrowprops=arrow, **red)
+    ax.set_ylim(-1.35, 1.55)
+    plt.close(figure)
+    return figure

@@ -9,22 +9,192 @@ the standard error s · √(2/n). The interaction of two changes is how much the
 one differs between two levels of the other.
 """
 
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from scipy import stats
 
-from companion.analysis.bootstrap import percentile_interval
+from companion.analysis.bootstrap import (
+    icc_from_sums,
+    percentile_interval,
+    resampled_icc,
+    resamples,
+)
+from companion.analysis.runs import Run
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
+STALLED = 0.05
+"""A run whose mean ICC at the last epoch is not at least this has stalled."""
+
 INTERVALS = ["size", "low", "high", "seeds ±", "lower", "upper"]
-EFFECT_COLUMNS = ["effect", "AU", *INTERVALS, "pairs"]
-INTERACTION_COLUMNS = ["effect", "with", *INTERVALS, "pairs"]
+EFFECT_COLUMNS = ["effect", "instead of", "AU", *INTERVALS, "pairs"]
+INTERACTION_COLUMNS = [
+    *("effect", "with", "instead of", "size with", "size without"),
+    *(*INTERVALS, "pairs"),
+]
 
 Levels = dict[str, dict[str, str]]
 """Model → change → level; see `companion.base.grids.levels_of_models`."""
+
+Titles = dict[str, dict[str, str]]
+"""Change → level → title, levels in order; see `companion.base.grids.level_titles`."""
+
+Spread = tuple[float, int]
+"""The standard deviation over seeds of a model's score, and its degrees of freedom."""
+
+
+# -- runs and models
+
+
+def run_table(sums: dict[Run, np.ndarray]) -> pd.DataFrame:
+    """The mean ICC of each run.
+
+    Args:
+        sums: (model, seed) → float64 (E, S, Q, 6), from
+            `companion.analysis.runs.read_sums`.
+
+    Returns:
+        One row for each run, in order, with the columns model, seed, last (the mean ICC
+        at the last epoch), best (at the best one) and stalled (see `STALLED`).
+    """
+    rows = []
+    for (model, seed), run in sums.items():
+        means = mean_score(icc_from_sums(run.sum(axis=1)))
+        rows.append((model, seed, means[-1], means.max(), not means[-1] >= STALLED))
+    return pd.DataFrame(rows, columns=["model", "seed", "last", "best", "stalled"])
+
+
+def model_table(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> pd.DataFrame:
+    """The models of the design: their levels, and their mean over seeds.
+
+    Args:
+        runs: from `run_table`.
+        levels_of: the models of the design.
+        titles: of their levels.
+
+    Returns:
+        One row for each model, by name; columns: each change, which holds titles, "last
+        epoch" and "best epoch", the means over all runs (NaN without any), and the
+        numbers of runs and of stalled runs.
+    """
+    rows = {}
+    for name, levels in levels_of.items():
+        own = runs[runs["model"] == name]
+        rows[name] = {change: titles[change][level] for change, level in levels.items()}
+        rows[name] |= {
+            "last epoch": own["last"].mean(),
+            "best epoch": own["best"].mean(),
+        }
+        rows[name] |= {"runs": len(own), "stalled": int(own["stalled"].sum())}
+    columns = [*titles, "last epoch", "best epoch", "runs", "stalled"]
+    return pd.DataFrame(rows, index=columns).T.infer_objects()
+
+
+def stalled_table(
+    runs: pd.DataFrame, levels_of: Levels, titles: Titles
+) -> pd.DataFrame:
+    """How many runs have each level, and how many of them have stalled.
+
+    Arguments as in `model_table`. Returns one row for each level, by change and title,
+    with the integer columns runs and stalled.
+    """
+    rows = {}
+    for change, levels in titles.items():
+        for level, title in levels.items():
+            models = [name for name, of in levels_of.items() if of[change] == level]
+            own = runs[runs["model"].isin(models)]
+            rows[change, title] = {"runs": len(own), "stalled": own["stalled"].sum()}
+    table = pd.DataFrame(rows, index=["runs", "stalled"]).T.astype(int)
+    return table.rename_axis(["change", "level"])
+
+
+def resample_runs(
+    sums: dict[Run, np.ndarray], count: int, seed: int
+) -> dict[Run, np.ndarray]:
+    """The ICC of each run at its last epoch, of all people and of resampled ones.
+
+    Args:
+        sums: as in `run_table`, at least one run, all with the same people.
+        count: the number of resamples; each draws the same people for all runs.
+        seed: of the draws.
+
+    Returns:
+        (model, seed) → float64 (1 + count, Q), all people first.
+    """
+    people = next(iter(sums.values())).shape[1]
+    everybody = np.ones((1, people), dtype=np.int64)
+    drawn = np.concatenate([everybody, resamples(people, count, seed)])
+    return {run: resampled_icc(epochs[-1], drawn) for run, epochs in sums.items()}
+
+
+def average_seeds(
+    resampled: dict[Run, np.ndarray], kept: Iterable[Run]
+) -> dict[str, np.ndarray]:
+    """The mean over the seeds of each model, of the runs that are kept.
+
+    Args:
+        resampled: from `resample_runs`.
+        kept: some of its runs.
+
+    Returns:
+        Model → float64 (1 + R, Q); a model without a kept run is left out.
+    """
+    runs_of: dict[str, list[np.ndarray]] = {}
+    for run in sorted(kept):
+        runs_of.setdefault(run[0], []).append(resampled[run])
+    return {model: np.mean(runs, axis=0) for model, runs in runs_of.items()}
+
+
+def seed_spread(runs: pd.DataFrame) -> tuple[float, Spread, int]:
+    """How much a score varies over seeds.
+
+    Models can have different numbers of runs, since stalled runs are left out. The
+    spread of a model's mean is that of the models with the fewest runs: too large for
+    the others rather than too small.
+
+    Args:
+        runs: from `run_table`, those that count, at least one.
+
+    Returns:
+        The standard deviation between single runs of one model at the last epoch,
+        pooled over the models; the spread of a model's mean over seeds; and the number
+        of runs that this mean is of.
+    """
+    by_model = {name: list(own["last"]) for name, own in runs.groupby("model")}
+    sd, freedom = pooled_sd(by_model)
+    fewest = min(len(scores) for scores in by_model.values())
+    return sd, (sd / np.sqrt(fewest), freedom), fewest
+
+
+def pooled_sd(runs: dict[str, list[float]]) -> Spread:
+    """The standard deviation between runs of one model, pooled over models.
+
+    Args:
+        runs: model → the score of each seed.
+
+    Returns:
+        The standard deviation and its degrees of freedom; NaN and 0 if no model has
+        two runs.
+    """
+    freedom = sum(len(scores) - 1 for scores in runs.values())
+    squares = sum(np.var(scores) * len(scores) for scores in runs.values())
+    return (float(np.sqrt(squares / freedom)), freedom) if freedom else (np.nan, 0)
+
+
+def margin_of_error(sd: float, freedom: int, count: float) -> float:
+    """Half the 95 % interval, over seeds, of a mean of `count` differences.
+
+    `sd` is the standard deviation over seeds of what is subtracted, `freedom` its
+    degrees of freedom; without any, the margin is NaN.
+    """
+    return stats.t.ppf(0.975, freedom) * sd * np.sqrt(2 / count) if freedom else np.nan
+
+
+# -- effects
 
 
 def differences(
@@ -55,61 +225,40 @@ def differences(
     return pairs
 
 
-def pooled_sd(runs: dict[str, list[float]]) -> tuple[float, int]:
-    """The standard deviation between runs of one model, pooled over models.
-
-    Args:
-        runs: model → the score of each seed.
-
-    Returns:
-        The standard deviation and its degrees of freedom; NaN and 0 if no model has
-        two runs.
-    """
-    freedom = sum(len(scores) - 1 for scores in runs.values())
-    squares = sum(np.var(scores) * len(scores) for scores in runs.values())
-    return (float(np.sqrt(squares / freedom)), freedom) if freedom else (np.nan, 0)
-
-
-def margin_of_error(sd: float, freedom: int, count: float) -> float:
-    """Half the 95 % interval, over seeds, of a mean of `count` differences.
-
-    `sd` is the standard deviation between single runs, `freedom` its degrees of
-    freedom; without any, the margin is NaN.
-    """
-    return stats.t.ppf(0.975, freedom) * sd * np.sqrt(2 / count) if freedom else np.nan
-
-
 def main_effects(
     levels_of: Levels,
-    changes: dict,
+    titles: Titles,
     scored: dict[str, np.ndarray],
-    spread: tuple[float, int],
+    spread: Spread,
 ) -> pd.DataFrame:
     """The effect of each level of each change against the change's first level.
 
     Args:
         levels_of: the models of the design.
-        changes: change → its levels.
+        titles: of its levels, by change.
         scored: model → ICC (1 + R, Q), of all people and then of R resamples, averaged
-            over the grid's seeds (as many for each model).
-        spread: standard deviation of such an average over seeds, and its degrees of
-            freedom, see `pooled_sd`.
+            over the model's runs. Models can have different numbers of runs, since
+            stalled ones are left out; a model without scores is in no pair.
+        spread: of such an average over seeds, one for all models, see `seed_spread`.
 
     Returns:
-        One row for each effect and AU, and one for the mean over AUs: effect, AU, size,
-        low and high (95 % over people), "seeds ±", lower and upper (people and seeds,
-        added as squares), and pairs (their number). A change without a pair has no row.
+        One row for each effect and AU, and one for the mean over AUs: effect and
+        instead of (titles of the level and of the first one), AU, size, low and high
+        (95 % over people), "seeds ±", lower and upper (people and seeds, added as
+        squares), and pairs (their number). "seeds ±", lower and upper are NaN but for
+        the mean. A level without a pair has no row.
     """
     parts = []
-    for name, contrast in _contrasts(changes):
+    for title, first, contrast in _contrasts(titles):
         pairs = differences(levels_of, scored, *contrast)
         if not pairs:
             continue
         effect = _with_mean(pairs)
         seeds = np.full(effect.shape[1], np.nan)
         seeds[-1] = margin_of_error(*spread, len(pairs))
-        part = {"effect": name, "AU": [*AU_NAMES, "mean"], "pairs": len(pairs)}
-        parts.append(pd.DataFrame(part | _intervals(effect, seeds)))
+        part = {"effect": title, "instead of": first, "AU": [*AU_NAMES, "mean"]}
+        part |= {"pairs": len(pairs)} | _intervals(effect, seeds)
+        parts.append(pd.DataFrame(part))
     if not parts:
         return pd.DataFrame(columns=EFFECT_COLUMNS, dtype=float)
     return pd.concat(parts, ignore_index=True)[EFFECT_COLUMNS]
@@ -117,23 +266,25 @@ def main_effects(
 
 def interactions(
     levels_of: Levels,
-    changes: dict,
+    titles: Titles,
     scored: dict[str, np.ndarray],
-    spread: tuple[float, int],
+    spread: Spread,
 ) -> pd.DataFrame:
     """How much the effect of one change on the mean ICC depends on another change.
 
     Arguments as in `main_effects`.
 
     Returns:
-        One row for each two effects of different changes: effect, with, size (the
-        effect within the level that "with" names first, less that within the other;
-        the same if the two change places), the intervals as in `main_effects`, and
-        pairs (the fewer of the two). Two effects without a pair have no row.
+        One row for each two levels of different changes: effect (the level whose effect
+        it is), with and instead of (the other change's level, and its first one), "size
+        with" and "size without" (the effect within each of these), size (their
+        difference, the interaction; the same if the two changes trade places), the
+        intervals of size as in `main_effects`, and pairs (the fewer of the two). Two
+        levels without a pair have no row.
     """
     parts = []
-    for (name, contrast), (other, (change, low, high)) in combinations(
-        _contrasts(changes), 2
+    for (title, _, contrast), (other, without, (change, low, high)) in combinations(
+        _contrasts(titles), 2
     ):
         if contrast[0] == change:
             continue
@@ -143,52 +294,54 @@ def interactions(
         )
         pairs = min(len(at_low), len(at_high))
         if pairs:
-            gap = _with_mean(at_high)[:, -1:] - _with_mean(at_low)[:, -1:]
+            here, there = (_with_mean(of)[:, -1:] for of in (at_low, at_high))
             # two means of so many differences between runs, each with its own error
             seeds = np.array([margin_of_error(*spread, pairs / 2)])
-            part = {"effect": name, "with": other, "pairs": pairs}
-            parts.append(pd.DataFrame(part | _intervals(gap, seeds)))
+            part = {"effect": title, "with": other, "instead of": without}
+            part |= {"size with": there[0], "size without": here[0], "pairs": pairs}
+            parts.append(pd.DataFrame(part | _intervals(there - here, seeds)))
     if not parts:
         return pd.DataFrame(columns=INTERACTION_COLUMNS, dtype=float)
     return pd.concat(parts, ignore_index=True)[INTERACTION_COLUMNS]
 
 
-def simple_effects(
-    levels_of: Levels,
-    changes: dict,
+def model_differences(
+    pairs: dict[str, tuple[str, str]],
     scored: dict[str, np.ndarray],
-    spread: tuple[float, int],
+    spread: Spread,
 ) -> pd.DataFrame:
-    """The effect of each change on the mean ICC, within each level of every other.
+    """Single differences between two models, on the same people.
 
-    Arguments as in `main_effects`.
+    Args:
+        pairs: name of the row → the model and the one that is subtracted. A pair is
+            left out if one of the two has no scores.
+        scored, spread: as in `main_effects`.
 
     Returns:
-        One row for each effect and one column for each level of another change, NaN if
-        it has no pair; and "seeds ±", for the difference between two numbers of a row.
+        Float columns AU06 … AU17 (differences), and of their mean size, low, high,
+        "seeds ±", lower and upper as in `main_effects`.
     """
-    table = {}
-    for name, contrast in _contrasts(changes):
-        row, counts = {}, []
-        for other, levels in changes.items():
-            for level in levels if other != contrast[0] else ():
-                pairs = differences(levels_of, scored, *contrast, within=(other, level))
-                counts.append(len(pairs))
-                means = [mean_score(pair[0]) for pair in pairs]
-                row[f"{other}: {level}"] = np.mean(means) if means else np.nan
-        fewest = min((count for count in counts if count), default=np.nan)
-        row["seeds ±"] = margin_of_error(*spread, fewest / 2)
-        table[name] = row
-    if not table:
-        return pd.DataFrame(columns=["seeds ±"], dtype=float)
-    return pd.DataFrame(table).T
+    rows = {}
+    for name, models in pairs.items():
+        if set(models) <= set(scored):
+            gap = _with_mean([scored[models[0]] - scored[models[1]]])
+            seeds = np.array([margin_of_error(*spread, 1)])
+            of_mean = _intervals(gap[:, -1:], seeds)
+            rows[name] = dict(zip(AU_NAMES, gap[0])) | {
+                key: values[0] for key, values in of_mean.items()
+            }
+    return pd.DataFrame(rows, index=[*AU_NAMES, *INTERVALS], dtype=float).T
 
 
-def _contrasts(changes: dict) -> list[tuple[str, tuple[str, str, str]]]:
-    """The name of each effect, and its change, first level and other level."""
+def _contrasts(titles: Titles) -> list[tuple[str, str, tuple[str, str, str]]]:
+    """For each effect: the titles of its level and of the first one, and the contrast.
+
+    The contrast is the change, its first level and its other level.
+    """
     return [
-        (f"{change}: {other}, not {first}", (change, first, other))
-        for change, (first, *others) in changes.items()
+        (levels[other], levels[first], (change, first, other))
+        for change, levels in titles.items()
+        for first, *others in [list(levels)]
         for other in others
     ]
 
@@ -210,3 +363,186 @@ def _intervals(effect: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
         "lower": size - np.hypot(size - low, seeds),
         "upper": size + np.hypot(high - size, seeds),
     }
+
+
+# -- what samplers draw
+
+
+def effective_sample_size(weights: np.ndarray) -> float:
+    """Kish's (Σw)² / Σw²: as many equal weights give a mean of the same variance.
+
+    Args:
+        weights: float array (M,), none negative, not all 0.
+    """
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def seen_share(weights: np.ndarray) -> float:
+    """The expected share of M frames that M draws with replacement draw at all.
+
+    Args:
+        weights: float array (M,), none negative, not all 0.
+    """
+    chances = weights / weights.sum()
+    return float(np.mean(1 - (1 - chances) ** len(weights)))
+
+
+def sampler_table(weights: dict[str, np.ndarray], levels: np.ndarray) -> pd.DataFrame:
+    """What samplers draw from the training frames, with replacement.
+
+    Args:
+        weights: sampler → float array (M,), none negative, not all 0.
+        levels: int array (M, Q), the levels of the training frames.
+
+    Returns:
+        One row for each sampler; columns in per cent: "n_eff (%)" (Kish's effective
+        sample size, of M), "seen (%)" (frames that an epoch is expected to draw, of M),
+        "without any AU (%)" and "with a level 5 (%)" (of the draws).
+    """
+    nothing, strongest = (levels == 0).all(axis=1), (levels == 5).any(axis=1)
+    rows = {
+        name: {
+            "n_eff (%)": 100 * effective_sample_size(own) / len(own),
+            "seen (%)": 100 * seen_share(own),
+            "without any AU (%)": 100 * own[nothing].sum() / own.sum(),
+            "with a level 5 (%)": 100 * own[strongest].sum() / own.sum(),
+        }
+        for name, own in weights.items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def level_shares(weights: dict[str, np.ndarray], levels: np.ndarray) -> pd.DataFrame:
+    """The share of the draws at each level of each AU: sampler, AU, level, share.
+
+    Arguments as in `sampler_table`.
+    """
+    rows = [
+        (name, au, level, own[column == level].sum() / own.sum())
+        for name, own in weights.items()
+        for au, column in zip(AU_NAMES, levels.T)
+        for level in range(6)
+    ]
+    return pd.DataFrame(rows, columns=["sampler", "AU", "level", "share"])
+
+
+# -- in words and pictures
+
+
+def effect_sentences(table: pd.DataFrame) -> list[str]:
+    """The effects on the mean ICC whose interval leaves out 0, a sentence for each.
+
+    Args:
+        table: from `main_effects`; the rows of single AUs are left out.
+
+    Returns:
+        Markdown, the largest effect first; titles in italics.
+    """
+    return [
+        f"Going from *{row['instead of']}* to *{row['effect']}* "
+        f"{'raises' if row['size'] > 0 else 'lowers'} the mean ICC by "
+        f"{abs(row['size']):.3f} ({_interval(row)})."
+        for row in _clear(table[table["AU"] == "mean"])
+    ]
+
+
+def interaction_sentences(table: pd.DataFrame) -> list[str]:
+    """The interactions whose interval leaves out 0, a sentence for each.
+
+    Args:
+        table: from `interactions`.
+
+    Returns:
+        Markdown, the largest interaction first; titles in italics.
+    """
+    return [
+        f"The effect of *{row['effect']}* is {abs(row['size']):.3f} "
+        f"{'higher' if row['size'] > 0 else 'lower'} with *{row['with']}* than with "
+        f"*{row['instead of']}*: {signed(row['size with'])} and "
+        f"{signed(row['size without'])} ({_interval(row)} for the difference)."
+        for row in _clear(table)
+    ]
+
+
+def signed(value: float) -> str:
+    """A number with its sign and three decimals, as text; 0 has none."""
+    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+
+
+def _clear(table: pd.DataFrame) -> list[pd.Series]:
+    """The rows whose interval leaves out 0, by size."""
+    clear = table[(table["lower"] > 0) | (table["upper"] < 0)]
+    order = clear["size"].abs().to_numpy().argsort(kind="stable")[::-1]
+    return [clear.iloc[place] for place in order]
+
+
+def _interval(row: pd.Series) -> str:
+    return f"95 % interval {signed(row['lower'])} to {signed(row['upper'])}"
+
+
+def levels_table(changes: dict, titles: Titles) -> pd.DataFrame:
+    """What each level of each change sets: change, level (a title), sets, to.
+
+    Args:
+        changes: a grid's, see `companion.base.grids`.
+        titles: of its levels.
+    """
+    rows = [
+        (change, titles[change][level], key.replace("_", " "), str(value))
+        for change, levels in changes.items()
+        for level, settings in levels.items()
+        for key, value in (settings or {}).items()
+        if key != "title"
+    ]
+    return pd.DataFrame(rows, columns=["change", "level", "sets", "to"])
+
+
+def draw_level_shares(axes: Iterable[Axes], table: pd.DataFrame) -> None:
+    """Draw what samplers draw: bars of the share of the draws at each level.
+
+    Args:
+        axes: one for each AU, of one figure, which gets a legend at the bottom.
+        table: from `level_shares`.
+    """
+    samplers = list(table["sampler"].unique())
+    width = 0.8 / max(len(samplers), 1)
+    for ax, au in zip(axes, AU_NAMES, strict=True):
+        own = table[table["AU"] == au].set_index("sampler")
+        for number, name in enumerate(samplers):
+            place = own.loc[name, "level"] + width * (number - (len(samplers) - 1) / 2)
+            ax.bar(place, own.loc[name, "share"], width, label=name)
+        ax.set(title=au, xlabel="level", xticks=range(6))
+    handles = ax.get_legend_handles_labels()
+    ax.figure.legend(*handles, loc="outside lower center", ncols=max(len(samplers), 1))
+
+
+def draw_effects(left: Axes, right: Axes, table: pd.DataFrame) -> None:
+    """Draw main effects: their mean with both intervals, and AU by AU.
+
+    Args:
+        left: gets the means; the thick bars are the intervals over people, the thin
+            ones those over people and seeds.
+        right: gets the AUs with their intervals over people, and a legend beside it;
+            it shares the y-axis of `left`.
+        table: from `main_effects`.
+    """
+    means = table[table["AU"] == "mean"]
+    heights = {name: float(height) for height, name in enumerate(means["effect"])}
+    for _, row in means.iterrows():
+        height = heights[row["effect"]]
+        left.plot([row["lower"], row["upper"]], [height, height], color="0.3", lw=1)
+        left.plot([row["low"], row["high"]], [height, height], color="C4", lw=6)
+        left.plot(row["size"], height, "o", color="black", ms=4)
+    for number, (au, marker) in enumerate(zip(AU_NAMES, "os^Dv")):
+        own = table[table["AU"] == au]
+        height = own["effect"].map(heights) + 0.15 * (number - 2)
+        colour = f"C{number}"
+        right.hlines(height, own["low"], own["high"], color=colour, lw=1)
+        right.plot(own["size"], height, marker, color=colour, ms=4, label=au)
+    for ax, title in ((left, "mean of the five AUs"), (right, "AU by AU")):
+        ax.axvline(0, color="0.7", lw=0.8, zorder=0)
+        ax.set(xlabel="effect on ICC(3,1), last epoch", title=title)
+    labels = means["effect"] + "\n(not " + means["instead of"] + ")"
+    left.set_yticks(list(heights.values()), labels)
+    left.set_ylim(len(heights) - 0.5, -0.5)
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,5 +1,6 @@
 """Reading runs: recorded ones (`data/recorded`) or your own (`runs`)."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -143,6 +144,14 @@ def read_provenance(profile: str, source: str, model: str, seed: int) -> dict:
     """The provenance of a finished run: parameters, machine, durations."""
     path = _directory(profile, source, model, seed) / "provenance.json"
     return json.loads(path.read_text())
+
+
+def outputs_digest(runs: dict[Run, pd.DataFrame]) -> str:
+    """The beginning of a checksum of all outputs, for a notebook's provenance."""
+    digest = hashlib.sha256()
+    for table in runs.values():
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy())
+    return digest.hexdigest()[:16]
 
 
 def _directory(profile: str, source: str, model: str, seed: int) -> Path:

@@ -55,6 +55,22 @@ def epoch_scores(outputs: pd.DataFrame, scale: float) -> pd.DataFrame:
     return table.rename_axis("epoch")
 
 
+def run_scores(
+    runs: dict[tuple[str, int], pd.DataFrame], models: dict[str, dict]
+) -> dict[str, dict[int, pd.DataFrame]]:
+    """`epoch_scores` of several runs: model → seed → table.
+
+    Args:
+        runs: (model, seed) → outputs.
+        models: the models' settings by name, for their scale.
+    """
+    scores: dict[str, dict[int, pd.DataFrame]] = {}
+    for (model, seed), outputs in runs.items():
+        table = epoch_scores(outputs, models[model]["scale"])
+        scores.setdefault(model, {})[seed] = table
+    return scores
+
+
 def epoch_sums(outputs: pd.DataFrame, scale: float) -> np.ndarray:
     """`subject_sums` at each epoch of a run: float64 array (E, S, Q, 6).
 
@@ -125,6 +141,26 @@ def best_run(runs_scores: dict[int, pd.DataFrame]) -> int:
     The first seed of all if no AU has a score.
     """
     return max(runs_scores, key=lambda seed: runs_scores[seed]["mean"].max())
+
+
+def best_epochs(scores: dict[str, dict[int, pd.DataFrame]]) -> pd.DataFrame:
+    """The best epoch of each run.
+
+    Args:
+        scores: model → seed → `epoch_scores` of that run.
+
+    Returns:
+        A table indexed by model and seed: epoch, AU06 … AU17, mean, and "last epoch",
+        the mean at the last one.
+    """
+    rows = {}
+    for model, runs in scores.items():
+        for seed, table in runs.items():
+            chosen, last = best_epoch(table), table["mean"].iloc[-1]
+            rows[model, seed] = {"epoch": chosen, **table.loc[chosen]}
+            rows[model, seed] |= {"last epoch": last}
+    table = pd.DataFrame(rows).T.rename_axis(["model", "seed"])
+    return table.astype({"epoch": int})
 
 
 def aggregates(runs_scores: dict[int, pd.DataFrame]) -> dict[str, pd.DataFrame]:

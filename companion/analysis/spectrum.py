@@ -1,9 +1,20 @@
-"""Section III's PCA: how many components hold 95 % of the features' variance."""
+"""Section III's PCA: how many components hold 95 % of the features' variance.
+
+Three numbers describe a spectrum here: the components that hold a share of the
+variance, the share of the first component, and the effective rank.
+"""
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from companion.base.paths import ROOT, training_directory
 
 PAPERS_COMPONENTS = 2300
 """About as many hold 95 % of the variance (Section III)."""
+
+POINTS = 200
+"""A cumulative spectrum is drawn at about as many numbers of components."""
 
 
 def spectrum(features: np.ndarray) -> np.ndarray:
@@ -55,6 +66,121 @@ def effective_rank(variances: np.ndarray) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
+def measure(variances: np.ndarray, share: float) -> dict[str, float]:
+    """A spectrum in three numbers.
+
+    Args:
+        variances: float array (D,), largest first.
+        share: of the variance, 0..1.
+
+    Returns:
+        "components" that hold the share, the share of the "first" alone, and the
+        "effective rank". All 0 if there is no variance.
+    """
+    total = np.sum(variances)
+    return {
+        "components": components_for(variances, share),
+        "first": float(variances[0] / total) if total else 0.0,
+        "effective rank": effective_rank(variances),
+    }
+
+
+def spectrum_table(spectra: dict[str, np.ndarray], share: float) -> pd.DataFrame:
+    """The three numbers of several spectra, one row for each, columns as in `measure`.
+
+    Args:
+        spectra: name → variances, float (D,), largest first.
+        share: of the variance, 0..1.
+    """
+    rows = {name: measure(variances, share) for name, variances in spectra.items()}
+    return pd.DataFrame(rows).T.astype({"components": int})
+
+
+def direction(before: pd.Series, after: pd.Series) -> str:
+    """What has happened to a spectrum, by its three numbers, in words.
+
+    A number that changes by less than 5 % counts as unchanged.
+
+    Args:
+        before, after: rows of a `spectrum_table`.
+
+    Returns:
+        The end of a sentence: "spreads the variance" if more components share it by
+        every number that changed, "concentrates the variance" if fewer do, "hardly
+        changes the spectrum" if no number changed; else that the numbers disagree.
+    """
+    signs = {"components": 1, "first": -1, "effective rank": 1}
+    moves = set()
+    for name, sign in signs.items():
+        gap = after[name] - before[name]
+        if gap and abs(gap) >= 0.05 * before[name]:
+            moves.add(int(sign * np.sign(gap)))
+    if len(moves) == 2:
+        return "spreads the variance by some measures and concentrates it by others"
+    words = {1: "spreads the variance", -1: "concentrates the variance"}
+    return words[moves.pop()] if moves else "hardly changes the spectrum"
+
+
+def components_by_frames(features: np.ndarray, share: float) -> pd.DataFrame:
+    """How many components the first n frames need, n = 50, 100, 200, … and all.
+
+    Args:
+        features: float array (N, D), N >= 2, rows in random order.
+        share: of the variance, 0..1.
+
+    Returns:
+        Integer columns frames and components, frames increasing.
+
+    Raises:
+        ValueError: there are fewer than two rows.
+    """
+    sizes, size = [], 50
+    while size < len(features):
+        sizes.append(size)
+        size *= 2
+    sizes.append(len(features))
+    needed = [components_for(spectrum(features[:n]), share) for n in sizes]
+    return pd.DataFrame({"frames": sizes, "components": needed})
+
+
+def variance_by_group(features: np.ndarray, groups: np.ndarray) -> pd.Series:
+    """Which frames the variance comes from: the share of each group of frames.
+
+    A frame's part is its squared distance from the mean of all frames; the parts add
+    up to the variance, apart from the divisor.
+
+    Args:
+        features: float array (N, D).
+        groups: array (N,), the group of each frame, such as its person.
+
+    Returns:
+        Shares that add up to 1, largest first, indexed by group; 0 for all if all
+        frames are equal.
+    """
+    centred = features - features.mean(axis=0, dtype=np.float64)
+    parts = pd.Series((centred**2).sum(axis=1)).groupby(np.asarray(groups)).sum()
+    shares = parts / parts.sum() if parts.sum() else parts
+    return shares.sort_values(ascending=False, kind="stable")
+
+
+def read_spectrum(profile: str, model: str, seed: int) -> np.ndarray | None:
+    """The spectrum after fine-tuning that notebook 03 has written: float64 (D,).
+
+    It is that of the network at its best epoch, on all training frames. The recorded
+    one (`data/recorded`) comes before your own (`runs`).
+
+    Returns:
+        None if there is neither.
+    """
+    run = training_directory(profile, model, seed)
+    recorded = ROOT / "data" / "recorded" / profile / "training" / run.name
+    for directory in (recorded, run):
+        if (directory / "spectrum.csv").is_file():
+            table = pd.read_csv(directory / "spectrum.csv")
+            return table["variance"].to_numpy(dtype=np.float64)
+    return None
+
+
 def judge_components(components: int, frames: int, width: float) -> str:
     """What a count of components says about the paper's 2,300 (Section III).
 
@@ -69,3 +195,103 @@ def judge_components(components: int, frames: int, width: float) -> str:
         why = "too few frames, or another network than the paper's"
         return f"no verdict on 2,300: {why}"
     return f"{components} components here, about 2,300 in the paper"
+
+
+def restored_share(chosen: np.ndarray, everything: np.ndarray) -> float:
+    """The share of the variance that a linear map (least squares) restores.
+
+    With nearly as many columns in `chosen` as there are rows, least squares fits
+    anything.
+
+    Args:
+        chosen: float (n, k), what the map gets.
+        everything: float (n, D), what it should give, centred.
+    """
+    solution = np.linalg.lstsq(chosen, everything, rcond=None)[0]
+    missing = everything - chosen @ solution
+    return float(1 - (missing**2).sum() / (everything**2).sum())
+
+
+def percent(part: float) -> str:
+    """A share, 0..1, as text: "95 %"."""
+    return f"{100 * part:.0f} %"
+
+
+def cumulative_shares(variances: np.ndarray) -> pd.Series:
+    """The share of the variance that the first k components hold, where it is drawn.
+
+    Args:
+        variances: float array (D,), largest first, not all 0.
+
+    Returns:
+        Shares, indexed by k: 1, D and numbers between them in even ratios.
+    """
+    dimension = len(variances)
+    drawn = np.unique(np.geomspace(1, dimension, POINTS).round().astype(int))
+    shares = np.cumsum(variances) / np.sum(variances)
+    return pd.Series(shares[drawn - 1], drawn)
+
+
+def draw_spectra(ax: Axes, spectra: dict[str, np.ndarray], share: float) -> None:
+    """Draw cumulative spectra, each with the components that hold `share`.
+
+    Args:
+        ax: where to draw; a legend goes below it.
+        spectra: name → variances, float (D,), largest first, not all 0.
+        share: of the variance, 0..1.
+    """
+    for number, (name, variances) in enumerate(spectra.items()):
+        colour, line = f"C{number}", cumulative_shares(variances)
+        needed = components_for(variances, share)
+        held = variances[:needed].sum() / variances.sum()
+        ax.plot(line.index, line, color=colour, label=name)
+        ax.plot([needed, needed], [0, held], ":", color=colour, lw=1)
+        ax.plot(needed, held, "o", color=colour, ms=4)
+        height = 0.03 + 0.09 * number
+        ax.annotate(f"{needed:,} ", (needed, height), color=colour, ha="right")
+    ax.axhline(share, color="0.6", lw=0.8, ls="--")
+    ax.annotate(percent(share), (1, share + 0.01), color="0.4")
+    ax.axvline(PAPERS_COMPONENTS, color="black", lw=0.8, ls=":")
+    place = (1.05 * PAPERS_COMPONENTS, 0.25)
+    ax.annotate(f"the paper's {PAPERS_COMPONENTS:,}", place, rotation=90)
+    ax.set(xscale="log", xlim=(0.9, 10_000), ylim=(0, 1.08), xlabel="components")
+    ax.set(ylabel="cumulative share of the variance", title="cumulative spectrum")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+
+
+def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None:
+    """Draw the components that hold `share` over the number of frames.
+
+    Args:
+        ax: where to draw; a legend goes below it.
+        curves: name → table of `components_by_frames`.
+        share: of the variance, 0..1.
+    """
+    for number, (name, curve) in enumerate(curves.items()):
+        line = curve["frames"], curve["components"]
+        ax.plot(*line, "o-", color=f"C{number}", ms=3, label=name)
+    frames = pd.concat(curves.values())["frames"]
+    bound = np.geomspace(frames.min(), frames.max())
+    ax.plot(bound, bound - 1, "--", color="0.6", label="bound: frames − 1")
+    ax.axhline(PAPERS_COMPONENTS, color="black", lw=0.8, ls=":")
+    place = (frames.min(), 1.1 * PAPERS_COMPONENTS)
+    ax.annotate(f"the paper's {PAPERS_COMPONENTS:,}", place)
+    ax.set(xscale="log", yscale="log", xlabel="frames", title="more frames")
+    ax.set(ylabel=f"components for {percent(share)}")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+
+
+def drawn_numbers(
+    spectra: dict[str, np.ndarray], curves: dict[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """The lines of `draw_spectra` and `draw_curves`: columns panel, line, x and y."""
+    parts = []
+    for name, variances in spectra.items():
+        line = cumulative_shares(variances)
+        parts.append(pd.DataFrame({"line": name, "x": line.index, "y": line.values}))
+        parts[-1].insert(0, "panel", "spectrum")
+    for name, curve in curves.items():
+        part = {"line": name, "x": curve["frames"], "y": curve["components"]}
+        parts.append(pd.DataFrame(part))
+        parts[-1].insert(0, "panel", "frames")
+    return pd.concat(parts, ignore_index=True)

@@ -11,13 +11,14 @@ A grid is a file in `notebooks/grids`:
         …
     changes:                     every combination of one level of each change
       target:
-        x1: {scale: 1.0}
-        x2: {scale: 2.0}
+        x1: {title: targets × 1, scale: 1.0}
+        x2: {title: targets × 2, scale: 2.0}
       …
 
-A combination is named after its levels, `scratch-x1-drop50-shuffle`. A combination with
-the settings of one of the profile's models is that model and has its name, so it is not
-trained twice. A run is named by profile, model and seed.
+A level's title is what tables and figures call it; it can be left out. A combination is
+named after its levels, `scratch-x1-drop50-shuffle`. A combination with the settings of
+one of the profile's models is that model and has its name, so it is not trained twice.
+A run is named by profile, model and seed.
 """
 
 from itertools import product
@@ -63,6 +64,29 @@ def levels_of_models(grid: dict, profile: dict) -> dict[str, dict[str, str]]:
     return {name: levels for name, _, levels in _members(grid, profile) if levels}
 
 
+def level_titles(grid: dict) -> dict[str, dict[str, str]]:
+    """Change → level → its title; "<change> <level>" for a level without one.
+
+    Args:
+        grid: from `load_grid`.
+
+    Raises:
+        ValueError: two levels have one title.
+    """
+    titles = {
+        change: {
+            level: (settings or {}).get("title", f"{change} {level}")
+            for level, settings in levels.items()
+        }
+        for change, levels in (grid["changes"] or {}).items()
+    }
+    all_titles = [title for levels in titles.values() for title in levels.values()]
+    for title in all_titles:
+        if all_titles.count(title) > 1:
+            raise ValueError(f"two levels have the title {title!r}; change one of them")
+    return titles
+
+
 def _members(grid: dict, profile: dict) -> list[tuple[str, dict, dict[str, str]]]:
     """Name, settings and levels of each model; a listed model has no levels."""
     wanted = [(name, own, {}) for name, own in (grid["models"] or {}).items()]
@@ -70,6 +94,7 @@ def _members(grid: dict, profile: dict) -> list[tuple[str, dict, dict[str, str]]
         settings = {}
         for change, level in levels.items():
             settings |= grid["changes"][change][level] or {}
+        settings.pop("title", None)
         wanted.append((name, settings, levels))
     members, known = [], dict(profile["models"])
     for name, settings, levels in wanted:

@@ -110,7 +110,10 @@ GRID = _keys(
     # What a model of a grid holds depends on the profile: `companion.base.grids`.
     models=_named(_value("a list of keys with values", "object"), ["object", "null"]),
     changes=_named(
-        _named(_value("a list of keys with values", "object"), minProperties=1),
+        _named(
+            _value("a list of keys with values", "object", properties={"title": TEXT}),
+            minProperties=1,
+        ),
         ["object", "null"],
     ),
 )

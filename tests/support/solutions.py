@@ -2,8 +2,8 @@
 
     python tests/support/solutions.py TARGET NOTEBOOK …
 
-writes each notebook to the folder TARGET. A solution is Python in a `<details>` block of
-a markdown cell; it becomes a code cell right after that cell, whose output is not
+writes each notebook to the folder TARGET. A solution is Python in a `<details>` block
+of a markdown cell. It becomes a code cell right after that cell, whose output is not
 compared.
 """
 

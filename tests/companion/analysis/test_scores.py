@@ -207,3 +207,21 @@ def test_pearsons_r_of_a_constant_is_0():
     truth = np.random.default_rng(0).integers(0, 6, (20, 5))
     found = scores.agreement_scores(truth, np.full_like(truth, 2), truth + 0.5)
     assert (found["Pearson's r"] == 0).all() and (found["recall 2"] == 1).all()
+
+
+def test_scores_of_runs_and_their_best_epochs():
+    runs = {("b", 1): simulated_outputs(1, 1.0), ("b", 2): simulated_outputs(2, 1.0)}
+    runs["p", 1] = simulated_outputs(3, 2.0)
+    models = {"b": {"scale": 1.0}, "p": {"scale": 2.0}}
+    found = scores.run_scores(runs, models)
+    assert list(found) == ["b", "p"] and list(found["b"]) == [1, 2]
+    for (model, seed), outputs in runs.items():
+        expected = scores.epoch_scores(outputs, models[model]["scale"])
+        pd.testing.assert_frame_equal(found[model][seed], expected)
+    table = scores.best_epochs(found)
+    assert list(table.index) == list(runs)
+    for (model, seed), row in table.iterrows():
+        chosen = scores.best_epoch(found[model][seed])
+        assert row["epoch"] == chosen
+        assert row["mean"] == found[model][seed]["mean"].max()
+        assert row["last epoch"] == found[model][seed]["mean"].iloc[-1]

@@ -1,14 +1,29 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.figure import Figure
 
+import companion.analysis.spectrum as module
 from companion.analysis.spectrum import (
+    components_by_frames,
     components_for,
+    cumulative_shares,
+    direction,
+    draw_curves,
+    draw_spectra,
+    drawn_numbers,
     effective_rank,
     judge_components,
+    measure,
+    percent,
+    read_spectrum,
+    restored_share,
     spectrum,
+    spectrum_table,
+    variance_by_group,
 )
 
 
@@ -88,3 +103,173 @@ def test_a_verdict_on_the_papers_count_needs_its_network_and_many_frames():
     assert too_little in judge_components(60, 41_328, 0.125)
     found = "2250 components here, about 2,300 in the paper"
     assert judge_components(2250, 41_328, 1.0) == found
+
+
+def test_a_spectrum_in_three_numbers():
+    assert measure(np.array([4.0, 4.0, 2.0]), 0.8) == {
+        "components": 2,
+        "first": 0.4,
+        "effective rank": pytest.approx(2.871, abs=1e-3),
+    }
+    nothing = measure(np.zeros(3), 0.95)
+    assert nothing == {"components": 0, "first": 0.0, "effective rank": 0.0}
+
+
+def test_a_table_of_spectra():
+    table = spectrum_table({"flat": np.ones(4), "steep": np.array([9.0, 1])}, 0.8)
+    assert table.index.tolist() == ["flat", "steep"]
+    assert table["components"].tolist() == [4, 1]
+    assert table["first"].tolist() == [0.25, 0.9]
+    assert table["effective rank"].tolist() == pytest.approx([4, 1.384], abs=1e-3)
+
+
+def numbers(components: float, first: float, rank: float) -> pd.Series:
+    return pd.Series({"components": components, "first": first, "effective rank": rank})
+
+
+BOTH = "spreads the variance by some measures and concentrates it by others"
+
+
+@pytest.mark.parametrize(
+    "after, words",
+    [
+        (numbers(180, 0.3, 33), "spreads the variance"),
+        (numbers(103, 0.3, 20), "spreads the variance"),
+        (numbers(103, 0.51, 20.5), "hardly changes the spectrum"),
+        (numbers(50, 0.7, 10), "concentrates the variance"),
+        (numbers(97, 0.7, 10), "concentrates the variance"),
+        (numbers(180, 0.7, 20), BOTH),
+    ],
+)
+def test_the_direction_of_a_change(after, words):
+    assert direction(numbers(100, 0.5, 20), after) == words
+
+
+def test_the_direction_of_two_spectra():
+    spectra = {"flat": np.ones(8), "steep": np.array([8.0, 1, 1]), "0": np.zeros(8)}
+    table = spectrum_table(spectra, 0.95)
+    flat, steep, empty = (table.loc[name] for name in spectra)
+    assert direction(flat, steep) == "concentrates the variance"
+    assert direction(steep, flat) == "spreads the variance"
+    for same in (flat, empty):
+        assert direction(same, same) == "hardly changes the spectrum"
+
+
+def test_components_by_frames_of_noise_follow_the_bound():
+    noise = np.random.default_rng(0).normal(size=(230, 512)).astype(np.float32)
+    table = components_by_frames(noise, 0.95)
+    assert table["frames"].tolist() == [50, 100, 200, 230]
+    assert table["components"].is_monotonic_increasing
+    assert (table["components"] < table["frames"]).all()
+    assert table["components"].iloc[-1] == components_for(spectrum(noise), 0.95)
+
+
+@pytest.mark.parametrize("count", [2, 50])
+def test_components_by_frames_of_few_frames_are_one_row(count):
+    table = components_by_frames(np.eye(count), 0.95)
+    assert table["frames"].tolist() == [count]
+
+
+def test_variance_by_group():
+    """By hand: squared distances from the mean, (0, 0), are 1, 1, 9 and 9."""
+    rows = np.array([[1.0, 0], [-1, 0], [0, 3], [0, -3]])
+    shares = variance_by_group(rows, np.array(["a", "a", "b", "c"]))
+    assert shares.to_dict() == {"b": 0.45, "c": 0.45, "a": 0.1}
+    assert variance_by_group(np.ones((2, 3)), np.array(["a", "b"])).tolist() == [0, 0]
+
+
+def test_variance_by_group_adds_up_to_the_spectrum():
+    rows = np.random.default_rng(0).normal(size=(60, 7))
+    rows[:30] *= 5
+    groups = np.repeat(["a", "b"], 30)
+    shares = variance_by_group(rows, groups)
+    squares = ((rows - rows.mean(axis=0)) ** 2).sum(axis=1)
+    expected = squares[:30].sum() / (spectrum(rows).sum() * (len(rows) - 1))
+    assert shares["a"] == pytest.approx(expected)
+
+
+def test_the_recorded_spectrum_comes_first_then_your_own(tmp_path, monkeypatch):
+    def write(folder, variance: float) -> None:
+        folder.mkdir(parents=True)
+        table = pd.DataFrame({"component": [1, 2], "variance": [variance, 0.5]})
+        table.to_csv(folder / "spectrum.csv", index=False)
+
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    own = tmp_path / "runs" / "small" / "training" / "proposed_42"
+    monkeypatch.setattr(module, "training_directory", lambda *run: own)
+    assert read_spectrum("small", "proposed", 42) is None
+    write(own, 2.0)
+    assert read_spectrum("small", "proposed", 42).tolist() == [2.0, 0.5]
+    write(tmp_path / "data/recorded/small/training/proposed_42", 3.0)
+    assert read_spectrum("small", "proposed", 42).tolist() == [3.0, 0.5]
+
+
+def test_what_a_linear_map_restores():
+    """Of two equal columns one restores both; the third is independent of them."""
+    one, other = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
+    everything = np.column_stack([one, one, other])
+    assert restored_share(everything[:, :1], everything) == pytest.approx(2 / 3)
+    assert restored_share(everything[:, 1:], everything) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_no_k_elements_restore_more_than_k_components(k):
+    rows = np.random.default_rng(0).normal(size=(40, 8)) * np.arange(1, 9)
+    rows -= rows.mean(axis=0)
+    held = spectrum(rows)[:k].sum() / spectrum(rows).sum()
+    directions = np.linalg.svd(rows, full_matrices=False)[2][:k]
+    assert restored_share(rows @ directions.T, rows) == pytest.approx(held)
+    assert restored_share(rows[:, :k], rows) < held
+
+
+def test_percent():
+    assert [percent(part) for part in (0.95, 0.004, 1)] == ["95 %", "0 %", "100 %"]
+
+
+SPECTRA = {
+    "steep": np.pad([8.0, 1, 1], (0, 4093)),
+    "flat": np.ones(4096),
+}
+CURVES = {
+    "one": pd.DataFrame({"frames": [50, 90], "components": [30, 40]}),
+    "another": pd.DataFrame({"frames": [50, 100, 800], "components": [40, 60, 90]}),
+}
+
+
+def test_cumulative_shares_begin_with_the_first_component_and_end_with_all():
+    line = cumulative_shares(SPECTRA["steep"])
+    assert line.index[0] == 1 and line.index[-1] == 4096
+    assert line.loc[[1, 2, 3, 4096]].tolist() == pytest.approx([0.8, 0.9, 1, 1])
+    assert 100 < len(line) <= 200 and line.index.is_unique
+
+
+def test_the_drawn_spectra_are_marked_where_they_cross_the_share():
+    ax = Figure().subplots()
+    draw_spectra(ax, SPECTRA, 0.9)
+    dots = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(dots, [(2, 0.9), (3687, 3687 / 4096)])
+    texts = [text.get_text() for text in ax.texts]
+    assert texts == ["2 ", "3,687 ", "90 %", "the paper's 2,300"]
+    left, right = ax.get_xlim()
+    assert left < 1 and right > 4096  # the paper's line is inside
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == list(SPECTRA)
+
+
+def test_the_drawn_curves_lie_below_the_bound():
+    ax = Figure().subplots()
+    draw_curves(ax, CURVES, 0.95)
+    one, another, bound = (line.get_xydata() for line in ax.lines[:3])
+    assert one.tolist() == [[50, 30], [90, 40]] and len(another) == 3
+    assert bound[0].tolist() == [50, 49] and bound[-1] == pytest.approx([800, 799])
+    assert ax.get_ylabel() == "components for 95 %"
+
+
+def test_the_numbers_of_the_figure():
+    table = drawn_numbers(SPECTRA, CURVES)
+    assert table.columns.tolist() == ["panel", "line", "x", "y"]
+    frames = table[table["panel"] == "frames"]
+    assert frames["line"].tolist() == ["one"] * 2 + ["another"] * 3
+    assert frames["y"].tolist() == [30, 40, 40, 60, 90]
+    flat = table[table["line"] == "flat"]
+    np.testing.assert_allclose(flat["y"], flat["x"] / 4096)

@@ -11,6 +11,7 @@ from companion.base.grids import (
     combinations,
     find_settings,
     grid_models,
+    level_titles,
     levels_of_models,
     load_grid,
     runs_of,
@@ -232,6 +233,44 @@ def test_a_combination_has_the_settings_of_its_levels():
     levels = levels_of_models(grid, PROFILE)
     assert list(levels) == [*grid_models(grid, PROFILE)][1:]
     assert levels["baseline"] == {"target": "x1", "sampler": "shuffle", "rest": "same"}
+
+
+def test_a_levels_title_is_for_readers_and_no_setting():
+    rest = {key: value for key, value in PLAIN.items() if key != "scale"}
+    changes = {
+        "target": {"x1": {"title": "one", "scale": 1.0}, "x5": {"scale": 5.0}},
+        "rest": {"same": rest},
+    }
+    grid = grid_of(changes=changes)
+    models = grid_models(grid, PROFILE)
+    assert models == {"baseline": PLAIN, "x5-same": PLAIN | {"scale": 5.0}}
+    assert level_titles(grid) == {
+        "target": {"x1": "one", "x5": "target x5"},
+        "rest": {"same": "rest same"},
+    }
+    assert level_titles(grid_of() | {"changes": None}) == {}
+
+
+def test_two_levels_with_one_title_are_refused():
+    changes = {"a": {"x": {"title": "one"}}, "b": {"y": None, "z": {"title": "one"}}}
+    with pytest.raises(ValueError, match="two levels have the title 'one'; change one"):
+        level_titles(grid_of(changes=changes))
+
+
+def test_a_title_is_a_line_of_text(folder):
+    write_grid(folder, "small", grid_of(changes={"target": {"x1": {"title": 1}}}))
+    with pytest.raises(ValueError, match="changes.target.x1.title: 1 is not a line of"):
+        load_grid("small")
+
+
+@pytest.mark.parametrize("name", ["ablation", "ablation_batch"])
+def test_the_ablations_levels_have_titles_in_english(name):
+    grid = load_grid(name)
+    titles = level_titles(grid)
+    assert titles["pretraining"]["pretrained"] == "pre-trained start"
+    for change, levels in grid["changes"].items():
+        for level, settings in levels.items():
+            assert titles[change][level] == settings["title"]
 
 
 def test_a_model_with_the_name_of_the_profiles_has_its_settings():

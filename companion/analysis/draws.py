@@ -1,0 +1,118 @@
+"""What the multinomial sampler (Eq. 1 and 2) draws, counted, drawn and put in words."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from aulib.sampler import MultinomialSampler
+from companion.base.figures import TEXT_WIDTH
+from companion.bp4d import AU_NAMES
+from companion.methods.samplers import constant_aus
+
+LEVELS = range(6)
+
+
+def varying_labels(labels: np.ndarray) -> np.ndarray:
+    """The columns of int array (M, Q) that have more than one level.
+
+    A column with one level would make every weight of Eq. 1 zero.
+    """
+    constant = constant_aus(labels)
+    return labels[:, [name not in constant for name in AU_NAMES]]
+
+
+def effective_size(weights: np.ndarray) -> float:
+    """Kish's effective sample size of frames with weights, float array (M,)."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def describe_weights(labels: np.ndarray, weights: np.ndarray) -> str:
+    """What the weights do to the training frames, in words.
+
+    Args:
+        labels: int array (M, Q), levels 0..5.
+        weights: float array (M,), above 0.
+    """
+    none = (labels == 0).all(axis=1)
+    return (
+        f"Of the M = {len(labels):,} training frames {none.mean():.1%} show none of "
+        f"the AUs; they get {weights[none].sum() / weights.sum():.1%} of the draws. "
+        f"The largest weight is {weights.max() / weights.min():.0f} times the "
+        f"smallest. The effective sample size is {effective_size(weights):,.0f}."
+    )
+
+
+def count_draws(sampler: MultinomialSampler, frames: int, epochs: int) -> np.ndarray:
+    """How often each epoch draws each frame: int array (epochs, frames)."""
+    times = np.zeros((epochs, frames), dtype=np.int64)
+    for epoch in range(1, epochs + 1):
+        sampler.set_epoch(epoch)
+        times[epoch - 1] = np.bincount(sampler.draws(), minlength=frames)
+    return times
+
+
+def describe_draws(times: np.ndarray) -> str:
+    """How many frames one epoch and the whole run miss, in words.
+
+    Args:
+        times: from `count_draws`, at least one epoch.
+    """
+    missed, never = (times[0] == 0).mean(), (times.sum(axis=0) == 0).mean()
+    than = "more" if missed > np.exp(-1) else "fewer"
+    return (
+        f"The first epoch misses {missed:.0%} of the frames, {than} than with equal "
+        f"weights, and draws one frame {times[0].max()} times. Every epoch draws anew: "
+        f"in all {len(times)} epochs together, {never:.1%} are never drawn."
+    )
+
+
+def level_shares(labels: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The share of each level among frames: float array (6, Q).
+
+    Args:
+        labels: int array (M, Q), levels 0..5.
+        times: array (M,), how often each frame counts.
+    """
+    same = [np.average(labels == level, axis=0, weights=times) for level in LEVELS]
+    return np.stack(same)
+
+
+def draw_shares(labels: np.ndarray, times: np.ndarray, title: str) -> Figure:
+    """Draw each level's share of the frames (line) and of the draws (bars).
+
+    The figure is returned and not shown.
+
+    Args:
+        labels: int array (M, Q), levels 0..5.
+        times: int array (M,), how often each frame is drawn.
+        title: what the data are called.
+    """
+    before, after = (level_shares(labels, w) for w in (np.ones(len(times)), times))
+    figure, axes = plt.subplots(
+        1, len(AU_NAMES), figsize=(TEXT_WIDTH, 1.8), sharey=True
+    )
+    edges = np.arange(-0.5, 6)
+    for ax, name, line, bars in zip(axes, AU_NAMES, before.T, after.T, strict=True):
+        ax.bar(LEVELS, bars, width=0.8)
+        ax.step(edges, [*line, line[-1]], where="post", color="black", lw=0.8)
+        ax.set(title=name, xlabel="level", xticks=LEVELS)
+    axes[0].set_ylabel("share of the frames")
+    words = "training frames (line) and draws of one epoch (bars)"
+    figure.suptitle(f"{title}: {words}", fontsize=8)
+    plt.close(figure)
+    return figure
+
+
+def describe_shares(labels: np.ndarray, times: np.ndarray) -> str:
+    """What the draws do to the lowest and the highest level, in words.
+
+    Args:
+        labels, times: as in `draw_shares`.
+    """
+    before, after = (level_shares(labels, w) for w in (np.ones(len(times)), times))
+    zero, five = (
+        f"{before[level].mean():.1%} of the frames to {after[level].mean():.1%} of the "
+        "draws"
+        for level in (0, 5)
+    )
+    return f"Over the five AUs, level 0 goes from {zero}, and level 5 from {five}."

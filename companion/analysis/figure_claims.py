@@ -1,0 +1,394 @@
+"""What Section V says about Figures 2, 5, 6 and 7, with a verdict on each statement.
+
+One rule decides every comparison. Two numbers are *similar* if they differ by no more
+than the choice of people makes them differ in 95 % of the draws of a bootstrap over
+people (`companion.analysis.bootstrap`). A number is *larger* if its 95 % interval over
+people lies above the number that it is compared with.
+
+Two distributions over the levels differ by one number: the smallest share of frames
+that would have to change their level to make the two equal. For shares p and q it is
+half of Σ|p − q|.
+
+The paper's statements are about estimates of BP4D. Estimates of the stand-in can't
+decide them: then the verdict is "cannot be decided here", and what is found on the
+stand-in is said beside it. Statements about BP4D's labels are decided by public counts.
+"""
+
+import warnings
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from aulib import UNKNOWN
+from companion.analysis.bootstrap import percentile_interval, resamples, subject_sums
+from companion.analysis.claims import VERDICTS
+from companion.bp4d import AU_NAMES
+
+RESAMPLES = 10_000
+NEARLY_ALL = 0.95
+"""Share of the errors of level 1 that makes "os erros foram para 0 e 2" true."""
+
+PAIRS = list(combinations(range(len(AU_NAMES)), 2))
+WITH_17 = np.array([AU_NAMES.index("AU17") in pair for pair in PAIRS])
+DISTANCE = np.abs(np.subtract.outer(range(6), range(6)))
+WITHOUT_5 = ["AU10", "AU14", "AU17"]
+"""The AUs that the paper's model never estimates as 5."""
+
+Statement = tuple[str, bool | None, str]
+"""The claim in words, whether it holds on the numbers given, and the evidence."""
+
+
+def person_counts(levels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """Frames of each person at each level of each AU.
+
+    Args:
+        levels: int array (N, Q), 0..5 or `UNKNOWN`, which is not counted.
+        subjects: array (N,), the person in each frame.
+
+    Returns:
+        int64 array (S, Q, 6), people in sorted order.
+    """
+    people, person = np.unique(subjects, return_inverse=True)
+    counts = np.zeros((len(people), levels.shape[1], 6), np.int64)
+    frames, aus = np.nonzero(levels != UNKNOWN)
+    np.add.at(counts, (person[frames], aus, levels[frames, aus]), 1)
+    return counts
+
+
+def moved_share(counts: ArrayLike, others: ArrayLike) -> np.ndarray:
+    """The least share of frames that must change their level to make two counts equal.
+
+    Args:
+        counts, others: (..., 6), frames at each level.
+
+    Returns:
+        float64 array (...), 0..1; NaN where one of the two has no frame.
+    """
+    one, other = np.asarray(counts, float), np.asarray(others, float)
+    with np.errstate(invalid="ignore"):  # 0/0 is NaN
+        one, other = (n / n.sum(axis=-1, keepdims=True) for n in (one, other))
+    return np.abs(one - other).sum(axis=-1) / 2
+
+
+def moved_by_chance(counts: np.ndarray, seed: int = 0) -> np.ndarray:
+    """`moved_share` between two draws of people: what 95 % of the draws stay below.
+
+    Each draw takes as many people as there are, with replacement and with all frames.
+
+    Args:
+        counts: from `person_counts`, (S, Q, 6).
+        seed: the seed of the draws.
+
+    Returns:
+        float64 array (Q,); NaN for an AU without a known frame.
+    """
+    drawn = np.tensordot(resamples(len(counts), 2 * RESAMPLES, seed), counts, axes=1)
+    moved = moved_share(drawn[::2], drawn[1::2])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return np.nanpercentile(moved, 95, axis=0)
+
+
+def pair_sums(levels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """The six sums of each person and pair of AUs, in the order of `PAIRS`.
+
+    Args:
+        levels: int array (N, 5); a pair's sums leave out frames with an `UNKNOWN`.
+        subjects: array (N,).
+
+    Returns:
+        float64 array (S, 10, 6), like `companion.analysis.bootstrap.subject_sums`.
+    """
+    one, other = (levels[:, list(columns)] for columns in zip(*PAIRS))
+    known = (one != UNKNOWN) & (other != UNKNOWN)
+    return subject_sums(np.where(known, one, UNKNOWN), other, subjects)
+
+
+def pearson(sums: np.ndarray) -> np.ndarray:
+    """Pearson's r from six sums: (..., 6) → (...); NaN where a variable is constant."""
+    n, y, z, yy, zz, yz = np.moveaxis(np.asarray(sums, float), -1, 0)
+    variances = (n * yy - y * y) * (n * zz - z * z)
+    root = np.sqrt(np.where(variances > 0, variances, np.nan))
+    return (n * yz - y * z) / root
+
+
+def pair_table(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The ten pairs of AUs, one below the other.
+
+    Args:
+        tables: name → table (5, 5) of correlations.
+
+    Returns:
+        float table (10, len(tables)), indexed "AU06–AU10", "AU06–AU12" and so on.
+    """
+    values = {
+        name: [table.iat[pair] for pair in PAIRS] for name, table in tables.items()
+    }
+    return pd.DataFrame(values, [f"{AU_NAMES[i]}–{AU_NAMES[j]}" for i, j in PAIRS])
+
+
+def figure_claims(
+    labels: np.ndarray,
+    estimates: np.ndarray,
+    subjects: np.ndarray,
+    training: pd.DataFrame,
+    published: dict,
+    title: str,
+    standin: bool,
+) -> list[dict[str, str]]:
+    """Judge what the paper says about Figures 2, 5, 6 and 7.
+
+    Args:
+        labels: int array (N, 5), 0..5 or `UNKNOWN`, of the evaluation frames.
+        estimates: int array (N, 5), 0..5.
+        subjects: array (N,), the person in each frame.
+        training: float table (5, 5), correlations of the training labels.
+        published: the content of `data/bp4d_statistics.json`.
+        title: of the data, such as "stand-in data".
+        standin: whether they are a stand-in's, which decide nothing about BP4D.
+
+    Returns:
+        Rows with where, claim, verdict and because, like
+        `companion.analysis.claims.judge_claim`; nothing is printed.
+    """
+    subjects = np.asarray(subjects).astype(str)
+    masked = np.where(labels == UNKNOWN, UNKNOWN, estimates)
+    counts, estimated = (person_counts(v, subjects) for v in (labels, masked))
+    r_labels, r_estimates = (pair_sums(v, subjects) for v in (labels, masked))
+    about_estimates = [
+        *_figure_5(counts, estimated),
+        *_figure_6(labels, estimates, subjects),
+        *_figure_7(r_labels, r_estimates, training.to_numpy()),
+    ]
+    return [
+        *_judge_labels(counts, r_labels, published, title, standin),
+        *(_judge_estimates(*stated, title, standin) for stated in about_estimates),
+        _row("Section V", *_cause(_public_counts(published))),
+    ]
+
+
+def _row(where: str, claim: str, holds: bool | None, because: str) -> dict[str, str]:
+    verdict = VERDICTS[holds]
+    return {"where": where, "claim": claim, "verdict": verdict, "because": because}
+
+
+def _judge_labels(
+    counts: np.ndarray, sums: np.ndarray, published: dict, title: str, standin: bool
+) -> list[dict[str, str]]:
+    """By BP4D's labels where they are there, else by what is public about them."""
+    if standin:
+        levels, source = _public_counts(published), "public counts of BP4D"
+        correlations = published["evaluation_correlation"]
+        r = [np.array(correlations[estimate]) for estimate in ("first", "second")]
+        source_of_r = "two public estimates for BP4D"
+    else:
+        levels = pd.DataFrame(counts.sum(axis=0).T, columns=list(AU_NAMES))
+        source = source_of_r = title
+        r = [_all(sums)]
+    claim, holds, because = _apart("labels", r)
+    return [
+        *(_row("Figure 2", c, h, f"{source}: {b}") for c, h, b in _figure_2(levels)),
+        _row("Section V", claim, holds, f"{source_of_r}: {because}"),
+    ]
+
+
+def _judge_estimates(
+    claim: str, holds: bool | None, because: str, title: str, standin: bool
+) -> dict[str, str]:
+    """No verdict from a stand-in; what is found there becomes the evidence."""
+    if standin and holds is not None:
+        because = f"on {title} it {VERDICTS[holds]}: {because}"
+        return _row("Section V", claim, None, because)
+    return _row("Section V", claim, holds, f"{title}: {because}")
+
+
+def _public_counts(published: dict) -> pd.DataFrame:
+    """BP4D's evaluation frames per level (rows) and AU (columns)."""
+    return pd.DataFrame(published["evaluation_intensity"]["counts"])[list(AU_NAMES)]
+
+
+def _all(sums: np.ndarray) -> np.ndarray:
+    """Pearson's r of each pair over all people."""
+    return pearson(sums.sum(axis=0))
+
+
+def _figure_2(counts: pd.DataFrame) -> list[Statement]:
+    """The caption, judged by frames per level (rows) and AU (columns)."""
+    half = [au for au in counts if counts[au][0] > counts[au].sum() / 2]
+    rises = {au: counts.index[counts[au].diff() > 0].tolist() for au in counts}
+    said = "; ".join(
+        f"{au} {', '.join(map(str, up))}" for au, up in rises.items() if up
+    )
+    rarest = counts.loc[5] < counts.loc[:4].min()
+    return [
+        (
+            "intensity 0 is “predominante” (predominant) for all AUs",
+            bool((counts.idxmax() == 0).all()),
+            f"more than half of the frames for {', '.join(half) or 'no AU'}; "
+            f"the most frequent level for {(counts.idxmax() == 0).sum()} of 5 AUs",
+        ),
+        (
+            "each level is rarer than the one below: “níveis mais altos de intensidade "
+            "são menos frequentes” (higher levels of intensity are less frequent)",
+            not any(rises.values()),
+            f"levels more frequent than the one below: {said or 'none'}",
+        ),
+        (
+            "the highest level is the rarest",
+            bool(rarest.all()),
+            f"level 5 is the rarest for {rarest.sum()} of 5 AUs",
+        ),
+    ]
+
+
+def _figure_5(counts: np.ndarray, estimated: np.ndarray) -> list[Statement]:
+    """Judged by the frames of each person, labelled and estimated: (S, 5, 6)."""
+    moved = moved_share(counts.sum(axis=0), estimated.sum(axis=0))
+    limit = moved_by_chance(counts)
+    known = counts.sum(axis=(0, 2)) > 0
+    each = [
+        f"{au} {100 * share:.1f} % (similar up to {100 * most:.1f} %)"
+        for au, share, most in zip(AU_NAMES, moved, limit)
+        if not np.isnan(share)
+    ]
+    missing = estimated[:, :, 5].sum(axis=0) == 0
+    silent = [au for au, none in zip(AU_NAMES, known & missing) if none]
+    return [
+        (
+            "the estimates have a “distribuição similar” (similar distribution) to the "
+            "labels",
+            bool((moved <= limit)[known].all()) if known.any() else None,
+            "frames that would have to move: " + ", ".join(each),
+        ),
+        (
+            "no estimate of 5 for AU10, AU14 and AU17",
+            silent == WITHOUT_5 if known.any() else None,
+            f"none for {', '.join(silent) or 'no AU'}",
+        ),
+    ]
+
+
+def _figure_6(
+    labels: np.ndarray, estimates: np.ndarray, subjects: np.ndarray
+) -> list[Statement]:
+    """Judged by the confusion matrix of AU12."""
+    label, estimate = (v[:, AU_NAMES.index("AU12")] for v in (labels, estimates))
+    people, person = np.unique(subjects, return_inverse=True)
+    matrices = np.zeros((len(people), 6, 6), np.int64)
+    known = label != UNKNOWN
+    np.add.at(matrices, (person[known], label[known], estimate[known]), 1)
+    matrix = matrices.sum(axis=0)
+    near, by_chance = _one_off(matrix), _one_off(_shuffled(matrix))
+    drawn = np.tensordot(resamples(len(people), RESAMPLES, 0), matrices, axes=1)
+    low, _ = percentile_interval(_one_off(drawn) - _one_off(_shuffled(drawn)))
+    within = matrix[DISTANCE <= 1].sum() / max(matrix.sum(), 1)
+    wrong, beside = matrix[1].sum() - matrix[1, 1], matrix[1, 0] + matrix[1, 2]
+    return [
+        (
+            "AU12: the estimates are “próximas dos níveis esperados” (close to the "
+            "expected levels)",
+            None if np.isnan([near, low]).any() else bool(low > 0),
+            f"{100 * within:.0f} % of the estimates are within one level; of the wrong "
+            f"ones {100 * near:.0f} % are one level off, and {100 * by_chance:.0f} % "
+            "would be if they were shuffled",
+        ),
+        (
+            "AU12: the errors of level 1 “foram para os níveis 0 e 2” (went to the "
+            "levels 0 and 2)",
+            bool(beside >= NEARLY_ALL * wrong) if wrong else None,
+            f"{beside} of {wrong} errors did",
+        ),
+        (
+            "AU12: some frames of level 0 “foram estimadas com intensidade 5” (were "
+            "estimated with intensity 5)",
+            bool(matrix[0, 5] > 0) if known.any() else None,
+            f"{matrix[0, 5]} of {matrix[0].sum()} frames",
+        ),
+    ]
+
+
+def _one_off(matrices: np.ndarray) -> np.ndarray:
+    """The share of wrong estimates that are one level off: (..., 6, 6) → (...)."""
+    one, wrong = (matrices[..., m].sum(axis=-1) for m in (DISTANCE == 1, DISTANCE > 0))
+    with np.errstate(invalid="ignore"):  # nothing is wrong: NaN
+        return one / wrong
+
+
+def _shuffled(matrices: np.ndarray) -> np.ndarray:
+    """Confusion matrices, up to a factor, of the same estimates in random order."""
+    return matrices.sum(axis=-1)[..., None] * matrices.sum(axis=-2)[..., None, :]
+
+
+def _figure_7(
+    labels: np.ndarray, estimates: np.ndarray, training: np.ndarray
+) -> list[Statement]:
+    """Judged by the sums of each person and pair, labelled and estimated: (S, 10, 6).
+
+    And by the correlations of the training labels, whose people are not known here:
+    their own uncertainty is left out.
+    """
+    drawn = resamples(len(labels), RESAMPLES, 0)
+    again, guessed = (
+        pearson(np.tensordot(drawn, s, axes=1)) for s in (labels, estimates)
+    )
+    r, e = _all(labels), _all(estimates)
+    t = np.array([training[i, j] for i, j in PAIRS])
+    tendency, _ = percentile_interval(_across(again, guessed))
+    among = np.abs(guessed[:, ~WITH_17]).mean(axis=1)
+    low, high = percentile_interval(among)
+    trained = np.abs(t[~WITH_17]).mean()
+    defined = not np.isnan([r, e, t]).any()
+    return [
+        _apart("estimates", [e]),
+        (
+            "the model captures “a tendência entre os AUs” (the tendency among the "
+            "AUs)",
+            bool(tendency > 0) if defined else None,
+            f"over the ten pairs the two sets of r correlate at {_across(r, e):z.2f}",
+        ),
+        (
+            "the estimates have “correlação maior que as do conjunto de treino” (a "
+            "larger correlation than those of the training set)",
+            bool(low > trained) if defined else None,
+            f"mean |r| without AU17 {np.abs(e[~WITH_17]).mean():.2f} (95 % over people "
+            f"{low:.2f} to {high:.2f}), training labels {trained:.2f}; larger in "
+            f"{(np.abs(e) > np.abs(t)).sum()} of 10 pairs",
+        ),
+    ]
+
+
+def _across(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Pearson's r over the last axis of two arrays; NaN where it is undefined."""
+    ones = np.ones_like(one)
+    terms = (ones, one, other, one * one, other * other, one * other)
+    return pearson(np.stack([term.sum(axis=-1) for term in terms], axis=-1))
+
+
+def _apart(what: str, several: list[np.ndarray]) -> Statement:
+    """AU17 by itself, the four others together; by r of each pair, (10,) each."""
+    undefined = any(np.isnan(r).any() for r in several)
+    weakest = [r[~WITH_17].min() for r in several]
+    strongest = [np.abs(r[WITH_17]).max() for r in several]
+    return (
+        f"{what}: AU06, AU10, AU12 and AU14 correlate, AU17 “não tem correlação com as "
+        "demais” (has no correlation with the others)",
+        None if undefined else all(w > s for w, s in zip(weakest, strongest)),
+        f"r at least {min(weakest):z.2f} among the four, |r| at most "
+        f"{max(strongest):.2f} with AU17",
+    )
+
+
+def _cause(counts: pd.DataFrame) -> Statement:
+    """The suspicion at the end of Section V; the counts are BP4D's."""
+    rare = 100 * counts.loc[5] / counts.sum()
+    listed = ", ".join(f"{au} {rare[au]:.1f} %" for au in WITHOUT_5)
+    return (
+        "“correlações fortes” (strong correlations) are behind the zeros estimated as "
+        "5 and the missing 5s",
+        None,
+        "a figure shows no cause, and a simpler one is possible: level 5 is rare in "
+        f"BP4D ({listed}); but AU06, which the paper does not list, has "
+        f"{rare['AU06']:.1f} %",
+    )

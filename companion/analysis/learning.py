@@ -1,0 +1,165 @@
+"""Notebook 03's run: its settings, its curves, and what to compare it with."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from torch import nn
+
+from aulib.model import DROPOUT
+from companion.base.figures import TEXT_WIDTH
+from companion.base.paths import ROOT
+from companion.bp4d import AU_NAMES
+
+LINES = ["-", "--", "-.", ":", (0, (5, 1))]
+"""A style of line for each AU."""
+
+RECORD_TOLERANCE = 0.08
+"""Between two runs' best mean ICC. It is wide: it catches a broken run, nothing finer.
+Other processors and numbers of threads add in another order, and the runs drift apart.
+"""
+
+WEIGHT_TOLERANCE = 1e-4
+"""Between weights after a few dozen steps from the same start, on a processor."""
+
+
+CHANGES = {
+    "weights": "start",
+    "learning_rate": "its learning rate",
+    "scale": "factor in Eq. 3 and 4",
+    "dropout": "dropout",
+    "sampler": "sampler",
+}
+SHARED = {
+    "epochs": "epochs",
+    "learning_rate_step": "rate divided by 10 every … epochs",
+    "batch_size": "frames of a batch",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+}
+
+
+def compare_models(profile: dict) -> pd.DataFrame:
+    """What a profile's models differ in and what they share, in rows; as text.
+
+    Args:
+        profile: from `companion.base.profiles.load_profile`.
+    """
+    columns = {}
+    for name, model in profile["models"].items():
+        start = {"weights": model["weights"] or "random"}
+        start["dropout"] = DROPOUT.get(model["method"], DROPOUT["baseline"])
+        values = profile | model | start
+        names = CHANGES | SHARED
+        columns[name] = {names[key]: str(values[key]) for key in names}
+    return pd.DataFrame(columns)
+
+
+def compare_weights(ours: nn.Module, theirs: nn.Module, exact: bool) -> str:
+    """How far the weights of two networks of one shape are apart, in words.
+
+    Args:
+        ours, theirs: the networks.
+        exact: whether they were trained in the same precision.
+
+    Raises:
+        ValueError: they were, and the weights differ by more than `WEIGHT_TOLERANCE`.
+    """
+    pairs = zip(ours.parameters(), theirs.parameters(), strict=True)
+    apart = max((a.cpu() - b.cpu()).abs().max().item() for a, b in pairs)
+    if not exact:
+        return (
+            f"differ by up to {apart:.0e}. That is no test: on a GPU the engine "
+            "computes in bfloat16, and the loop in float32"
+        )
+    if apart == 0:
+        return "are equal, to the last bit"
+    if not apart <= WEIGHT_TOLERANCE:
+        raise ValueError(f"the weights differ by {apart:.0e} > {WEIGHT_TOLERANCE:.0e}")
+    return f"are equal within {apart:.0e} (at most {WEIGHT_TOLERANCE:.0e} is allowed)"
+
+
+def learning_curves(metrics: pd.DataFrame, title: str) -> Figure:
+    """Losses and ICC(3,1) by epoch, two panels; not shown by itself.
+
+    Args:
+        metrics: as from `companion.training.run.train`; no rows before the first epoch.
+        title: of the figure.
+    """
+    columns = ["epoch", "train_loss", "evaluation_loss", *AU_NAMES, "mean"]
+    metrics = metrics.reindex(columns=columns)
+    epochs = metrics["epoch"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.3))
+    left.plot(epochs, metrics["train_loss"], "o-", ms=3, label="training, as drawn")
+    left.plot(epochs, metrics["evaluation_loss"], "s--", ms=3, label="evaluation")
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
+    for name, line in zip(AU_NAMES, LINES, strict=True):
+        right.plot(epochs, metrics[name], ls=line, lw=1, label=name)
+    right.plot(epochs, metrics["mean"], "k", lw=2, label="mean")
+    right.set(xlabel="epoch", ylabel="ICC(3,1)")
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.suptitle(title, fontsize=8)
+    plt.close(figure)
+    return figure
+
+
+def best_constant_loss(levels: np.ndarray, scale: float) -> float:
+    """The least mean loss of Eq. 4 that five constants, one for each AU, can have.
+
+    The constants are tried in steps of a hundredth of a level.
+
+    Args:
+        levels: int array (N, Q), 0..5.
+        scale: of Eq. 4.
+    """
+    shares = np.stack([np.bincount(column, minlength=6) for column in levels.T], 1)
+    constants = np.linspace(0, 5 * scale, 501)
+    errors = np.abs(constants[:, None] - scale * np.arange(6))
+    losses = np.where(errors < 1, errors**2 / 2, errors - 0.5) @ (shares / len(levels))
+    return float(losses.min(axis=0).mean())
+
+
+def judge_learning(last_loss: float, constant_loss: float) -> str:
+    """Whether a run has learned more than the best constant, in words.
+
+    Args:
+        last_loss: the training loss of the last epoch.
+        constant_loss: from `best_constant_loss`.
+    """
+    if last_loss < constant_loss:
+        return "the training loss ends below it"
+    return (
+        f"stalled: it ends at {last_loss:.3f}, no better than a constant; reported, "
+        "not repaired"
+    )
+
+
+def compare_with_record(profile: str, directory: Path) -> str:
+    """Whether a finished run is, within `RECORD_TOLERANCE`, the recorded one.
+
+    Args:
+        profile: its name; the recorded run is in `data/recorded/<profile>/training`.
+        directory: the run's.
+
+    Returns:
+        A line in words. Runs with other parameters or data are not compared.
+    """
+    record = ROOT / "data" / "recorded" / profile / "training" / directory.name
+    if not (record / "provenance.json").exists():
+        return "no run of this profile, model and seed is recorded"
+    if _parameters(record) != _parameters(directory):
+        return "the recorded run has other parameters or data: not compared"
+    mine, recorded = (
+        pd.read_csv(run / "metrics.csv")["mean"].max() for run in (directory, record)
+    )
+    if abs(mine - recorded) <= RECORD_TOLERANCE:
+        return f"within {RECORD_TOLERANCE} of the recorded run"
+    return f"{mine - recorded:+.3f} from the recorded run"
+
+
+def _parameters(directory: Path) -> dict:
+    return json.loads((directory / "provenance.json").read_text())["parameters"]

@@ -1,0 +1,57 @@
+"""Pictures of Equations 3 and 4: where a level begins, and where the loss bends.
+
+The figures are returned and not shown.
+"""
+
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+
+SIZE = (4.6, 2.3)
+"""Inches."""
+
+
+def draw_steps(to_level: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
+    """Draw Eq. 3 with targets × 2 as steps, and what `torch.round` makes of the ties.
+
+    Args:
+        to_level: outputs, float (N,) → levels 0..5, int (N,); a half rounds up.
+    """
+    ties = torch.arange(1.0, 10.0, 2.0)
+    levels, to_even = to_level(ties), torch.round(ties / 2)
+    figure, ax = plt.subplots(figsize=SIZE)
+    starts, ends = [-2, *ties.tolist()], [*ties.tolist(), 12]
+    ax.hlines(range(6), starts, ends, color="C0")
+    ax.plot(ties, levels, "o", color="C0", ms=5, label="belongs to the step")
+    ax.plot(ties, levels - 1, "o", color="C0", mfc="white", ms=5, label="does not")
+    wrong = to_even != levels
+    cross = {"color": "C5", "ms": 9, "mew": 1.5, "label": "torch.round differs"}
+    ax.plot(ties[wrong], to_even[wrong], "x", **cross)
+    ax.set(xlabel="output", ylabel="level", xticks=range(-2, 13), title="Eq. 3")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    plt.close(figure)
+    return figure
+
+
+def draw_losses(smooth_l1: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
+    """Draw Eq. 4 over the error in levels, with targets × 1 and × 2.
+
+    A dot is where a loss turns linear. The band is where Eq. 3 answers rightly.
+
+    Args:
+        smooth_l1: errors of the output, float (N,) → losses, float (N,).
+    """
+    errors = torch.linspace(-2, 2, 401)
+    figure, ax = plt.subplots(figsize=SIZE)
+    for number, (scale, line) in enumerate(((1, "--"), (2, "-"))):
+        losses = smooth_l1(scale * errors)
+        ax.plot(errors, losses, line, color=f"C{number}", label=f"targets × {scale}")
+        ends = torch.tensor([-1 / scale, 1 / scale])
+        ax.plot(ends, smooth_l1(scale * ends), "o", color=f"C{number}", ms=5)
+    ax.axvspan(-0.5, 0.5, color="0.9", zorder=0, label="Eq. 3 answers rightly")
+    ax.set(xlabel="error, levels", ylabel="loss", title="Eq. 4")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    plt.close(figure)
+    return figure

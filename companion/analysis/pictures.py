@@ -1,0 +1,101 @@
+"""Notebook 03's pictures of faces: crops with their squares, and one photograph."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Image
+from matplotlib.figure import Figure
+
+from companion.base.figures import TEXT_WIDTH
+from companion.bp4d import AU_NAMES
+from companion.crops.squares import central_corners
+from companion.crops.store import CropStore
+from companion.faces.crop import crop_face
+from companion.faces.detect import detect_faces
+
+
+def as_jpeg(figure: Figure) -> Image:
+    """The figure for a notebook; photographs make large PNG files. It is closed."""
+    file = io.BytesIO()
+    figure.savefig(file, format="jpeg", dpi=120, pil_kwargs={"quality": 80})
+    plt.close(figure)
+    return Image(file.getvalue())
+
+
+def draw_squares(store: CropStore, rows: np.ndarray, corners: np.ndarray) -> Figure:
+    """Draw crops side by side, with the squares that the network gets of them.
+
+    Args:
+        store: the crops.
+        rows: int array (B,), which crops.
+        corners: int array (B, 2), y and x of each crop's random square, which is drawn
+            as a solid line; the central square is dashed.
+    """
+    size, central = store.crop_size, central_corners(store, rows)
+    figure, axes = plt.subplots(1, len(rows), figsize=(TEXT_WIDTH, 1.5), squeeze=False)
+    for ax, row, random, middle in zip(axes[0], rows, corners, central, strict=True):
+        ax.imshow(store[row])
+        for (y, x), line in ((middle, {"ls": "--", "ec": "white"}), (random, {})):
+            frame = {"fill": False, "ec": "C1", "lw": 1.5} | line
+            ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), size, size, **frame))
+        ax.axis("off")
+    return figure
+
+
+def crop_photograph(photograph: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The best face of a photograph, as evaluation would see it.
+
+    Args:
+        photograph: uint8 array (H, W, 3).
+        size: pixels of a side of the square.
+
+    Returns:
+        The face box, float array (4,) of x0, y0, x1, y1 in pixels; and the central
+        square of the crop, uint8 array (size, size, 3).
+
+    Raises:
+        ValueError: no face is found.
+    """
+    faces = detect_faces(photograph)
+    if not len(faces):
+        raise ValueError("no face was found in this photograph: try another one")
+    crop = crop_face(photograph, faces[0, :4], size)
+    top, left = ((side - size) // 2 for side in crop.shape[:2])
+    return faces[0, :4], crop[top : top + size, left : left + size].copy()
+
+
+def draw_photograph(
+    photograph: np.ndarray,
+    box: np.ndarray,
+    square: np.ndarray,
+    values: np.ndarray,
+    levels: np.ndarray,
+    title: str,
+) -> Figure:
+    """Draw a photograph with its face box, the square, and the estimates of it.
+
+    Args:
+        photograph: uint8 array (H, W, 3).
+        box, square: from `crop_photograph`.
+        values: float array (5,), the estimates before rounding, in levels.
+        levels: int array (5,), the levels.
+        title: of the estimates.
+    """
+    figure, (whole, cut, bars) = plt.subplots(
+        1, 3, figsize=(TEXT_WIDTH, 2.3), width_ratios=[1, 1, 1.6]
+    )
+    whole.imshow(photograph)
+    width, height = box[2:] - box[:2]
+    whole.add_patch(plt.Rectangle(box[:2], width, height, fill=False, ec="C1", lw=1.5))
+    cut.imshow(square)
+    for ax, name in ((whole, "photograph and box"), (cut, "what the network gets")):
+        ax.set_title(name)
+        ax.axis("off")
+    bars.bar(AU_NAMES, values, color="0.8", label="before rounding")
+    line = {"marker": "_", "s": 400, "color": "black", "zorder": 3}
+    bars.scatter(AU_NAMES, levels, label="level, after Eq. 3", **line)
+    low, high = min(-0.5, *values), max(5, *values)
+    bars.set(ylabel="intensity, levels", ylim=(low - 0.3, high + 0.3), title=title)
+    bars.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
+    return figure

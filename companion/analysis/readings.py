@@ -1,0 +1,165 @@
+"""Five things or one? How many separate readings of a face a trained network holds.
+
+Independent columns have correlations of 0, an effective rank equal to their number, and
+a first principal component that holds an equal share. One reading that is scaled five
+ways has correlations of 1, an effective rank of 1, and a first component that holds
+everything.
+"""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torchvision.models.vgg import VGG
+
+from aulib import UNKNOWN
+from companion.analysis.features import extract_features
+from companion.analysis.scores import best_epoch, estimated_levels
+from companion.analysis.spectrum import components_for, effective_rank, spectrum
+from companion.bp4d import AU_NAMES
+from companion.crops.store import CropStore
+
+ONE = 1.5
+"""An effective rank below this is called one reading."""
+
+NEAR = 0.1
+"""Effective ranks that differ by less, as a share of the labels', are called equal."""
+
+
+def load_best(network: VGG, directory: Path) -> VGG:
+    """A copy of a network, with the weights of a run's best epoch, in evaluation mode.
+
+    Args:
+        network: of the run's shape, on the processor.
+        directory: the run's.
+    """
+    best = copy.deepcopy(network).eval()
+    state = torch.load(directory / "best.pt", map_location="cpu", weights_only=True)
+    best.load_state_dict(state)
+    return best
+
+
+def write_spectrum(
+    network: VGG, store: CropStore, path: Path, accumulation: int = 1
+) -> np.ndarray:
+    """Write the variances of the features of all training frames as a CSV.
+
+    Args:
+        network: from `load_best`.
+        store: the crops.
+        path: of the CSV, whose columns are component (from 1) and variance.
+        accumulation: as in `companion.analysis.features.extract_features`.
+
+    Returns:
+        The variances, float64 array (4096,), largest first.
+    """
+    rows = store.rows("train")
+    variances = spectrum(extract_features(network, store, rows, accumulation))
+    numbers = np.arange(1, len(variances) + 1)
+    table = pd.DataFrame({"component": numbers, "variance": variances})
+    table.to_csv(path, index=False, float_format="%.6g")
+    return variances
+
+
+def describe_spectrum(variances: np.ndarray, frames: int) -> str:
+    """In how many directions the features of frames vary, in words.
+
+    Args:
+        variances: from `write_spectrum`.
+        frames: their number.
+    """
+    if not variances.any():
+        return f"The features of all {frames:,} frames are the same."
+    needed = components_for(variances, 0.95)
+    return (
+        f"Of {len(variances):,} principal components {needed:,} "
+        f"hold 95 % of the variance of {frames:,} frames, and the first alone "
+        f"{variances[0] / variances.sum():.0%}. The effective rank is "
+        f"{effective_rank(variances):.1f}."
+    )
+
+
+def best_estimates(directory: Path, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and estimated levels of a run's best epoch: two int arrays (N, 5), 0..5.
+
+    Only evaluation frames of which all levels are known.
+
+    Args:
+        directory: the run's.
+        scale: of Eq. 3.
+    """
+    metrics = pd.read_csv(directory / "metrics.csv").set_index("epoch")
+    outputs = pd.read_parquet(directory / "outputs.parquet")
+    outputs = outputs[outputs["epoch"] == best_epoch(metrics)]
+    known = outputs[(outputs[list(AU_NAMES)] != UNKNOWN).all(axis=1)]
+    return known[list(AU_NAMES)].to_numpy(), estimated_levels(known, scale)
+
+
+def compare_readings(labels: np.ndarray, estimates: np.ndarray) -> pd.DataFrame:
+    """How separate the columns of labels are, and those of estimates.
+
+    A column that is constant in either is left out of both.
+
+    Args:
+        labels: array (N, Q), known levels 0..5.
+        estimates: array (N, Q), estimated levels.
+
+    Returns:
+        Rows "labels" and "estimates", columns "AUs" (that vary), "mean correlation" (of
+        all pairs), "effective rank" and "first component" (its share of the variance of
+        the standardised columns). All but the first are NaN with fewer than two AUs.
+    """
+    both = np.stack([labels, estimates])
+    varying = (both != both[:, :1]).any(axis=1).all(axis=0)
+    rows = {
+        name: _separate(levels[:, varying].astype(float))
+        for name, levels in zip(("labels", "estimates"), both, strict=True)
+    }
+    columns = ["AUs", "mean correlation", "effective rank", "first component"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.astype({"AUs": int})
+
+
+def _separate(levels: np.ndarray) -> tuple[int, float, float, float]:
+    """The numbers of `compare_readings` for levels, float array (N, varying AUs)."""
+    count = levels.shape[1]
+    if count < 2:
+        return count, np.nan, np.nan, np.nan
+    correlations = np.corrcoef(levels.T)
+    strengths = np.linalg.eigvalsh(correlations)
+    pairs = correlations[np.triu_indices(count, 1)]
+    first = strengths[-1] / strengths.sum()
+    return count, float(pairs.mean()), effective_rank(strengths), float(first)
+
+
+def judge_readings(table: pd.DataFrame) -> str:
+    """The answer to "five things or one?" in words.
+
+    Args:
+        table: from `compare_readings`.
+    """
+    count = table.loc["estimates", "AUs"]
+    if count < 2:
+        return (
+            "No answer: fewer than two AUs vary both in the labels and in the "
+            "estimates of the frames with five known levels."
+        )
+    ranks, means = table["effective rank"], table["mean correlation"]
+    if ranks["estimates"] < ONE:
+        answer = "One thing, scaled for each AU"
+    elif ranks["estimates"] < (1 - NEAR) * ranks["labels"]:
+        answer = "Fewer things than the labels hold"
+    elif ranks["estimates"] > (1 + NEAR) * ranks["labels"]:
+        answer = "More things than the labels hold"
+    else:
+        answer = "About as many things as the labels hold"
+    more = "more" if means["estimates"] > means["labels"] else "no more"
+    also = "as in the paper" if more == "more" else "unlike in the paper"
+    return (
+        f"**{answer}.** The effective rank of the estimates of {count} AUs is "
+        f"{ranks['estimates']:.1f}, that of the labels {ranks['labels']:.1f}. The "
+        f"estimates are {more} correlated than the labels ({also}): "
+        f"{means['estimates']:z.2f} on average, against {means['labels']:z.2f}."
+    )

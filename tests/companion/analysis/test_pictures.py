@@ -1,0 +1,65 @@
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+from companion.analysis.pictures import (
+    as_jpeg,
+    crop_photograph,
+    draw_photograph,
+    draw_squares,
+)
+from companion.crops.squares import central_corners
+
+
+def test_a_figure_becomes_a_jpeg_and_is_closed():
+    figure = plt.figure(figsize=(2, 1))
+    picture = Image.open(io.BytesIO(as_jpeg(figure).data))
+    assert picture.format == "JPEG" and not plt.fignum_exists(figure.number)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_both_squares_lie_within_each_crop(people, count):
+    rows = people.rows("train")[:count]
+    corners = np.zeros((count, 2), dtype=int)
+    figure = draw_squares(people, rows, corners)
+    for ax, row in zip(figure.axes, rows, strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), people[row])
+        middle, random = (np.array(patch.get_xy()) + 0.5 for patch in ax.patches)
+        assert random.tolist() == [0, 0]
+        assert (
+            middle.tolist()
+            == central_corners(people, np.array([row]))[0, ::-1].tolist()
+        )
+        assert ax.patches[0].get_width() == people.crop_size
+    plt.close(figure)
+
+
+def test_the_face_of_a_photograph_is_cut_to_a_square():
+    box, square = crop_photograph(astronaut(), 64)
+    assert square.shape == (64, 64, 3) and square.dtype == np.uint8
+    x0, y0, x1, y1 = box
+    assert x0 < 224 < x1 and y0 < 120 < y1  # between her eyes
+    assert x1 - x0 < 250
+
+
+def test_a_photograph_without_a_face_is_refused():
+    with pytest.raises(ValueError, match="no face was found"):
+        crop_photograph(np.zeros((200, 200, 3), np.uint8), 64)
+
+
+def test_a_photograph_is_drawn_with_box_square_and_estimates():
+    box, square = np.array([5.0, 6, 25, 36]), np.zeros((8, 8, 3), np.uint8)
+    values, levels = np.array([-0.9, 0.2, 1.4, 5.6, 3]), np.array([0, 0, 1, 5, 3])
+    photograph = np.zeros((50, 40, 3), np.uint8)
+    figure = draw_photograph(photograph, box, square, values, levels, "by a network")
+    whole, _, bars = figure.axes
+    assert whole.patches[0].get_bbox().extents.tolist() == [5, 6, 25, 36]
+    assert [bar.get_height() for bar in bars.patches] == values.tolist()
+    assert bars.collections[0].get_offsets()[:, 1].tolist() == levels.tolist()
+    low, high = bars.get_ylim()
+    assert low < -0.9 and high > 5.6 and bars.get_title() == "by a network"
+    plt.close(figure)

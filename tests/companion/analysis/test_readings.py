@@ -1,0 +1,114 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from people import Narrow
+
+from aulib import UNKNOWN
+from companion.analysis.readings import (
+    best_estimates,
+    compare_readings,
+    describe_spectrum,
+    judge_readings,
+    load_best,
+    write_spectrum,
+)
+from companion.bp4d import AU_NAMES
+from companion.training.outputs import OUTPUT_NAMES
+
+GENERATOR = np.random.default_rng(0)
+SEPARATE = GENERATOR.integers(0, 6, (4000, 5))
+SCALED = (SEPARATE[:, :1] + np.zeros((1, 5))).astype(int)
+
+
+def test_separate_columns_have_their_number_as_rank_and_copies_have_one():
+    table = compare_readings(SEPARATE, SCALED)
+    expected = {"labels": (0, 5, 0.2), "estimates": (1, 1, 1)}
+    for name, numbers in expected.items():
+        assert table.loc[name, "AUs"] == 5
+        found = table.loc[
+            name, ["mean correlation", "effective rank", "first component"]
+        ]
+        np.testing.assert_allclose(found.astype(float), numbers, atol=0.05)
+
+
+def test_a_constant_column_is_left_out_of_both():
+    labels, estimates = SEPARATE.copy(), SCALED.copy()
+    labels[:, 1] = 4
+    estimates[:, 3] = 0
+    table = compare_readings(labels, estimates)
+    kept = [0, 2, 4]
+    pd.testing.assert_frame_equal(
+        table, compare_readings(SEPARATE[:, kept], SCALED[:, kept])
+    )
+    assert (table["AUs"] == 3).all()
+
+
+@pytest.mark.parametrize("frames, varying", [(0, 0), (1, 0), (100, 1)])
+def test_no_answer_from_fewer_than_two_aus(frames, varying):
+    labels = np.zeros((frames, 5), dtype=int)
+    labels[:, :varying] = SEPARATE[:frames, :varying]
+    table = compare_readings(labels, labels)
+    assert (table["AUs"] == varying).all() and table["effective rank"].isna().all()
+    assert judge_readings(table).startswith("No answer: fewer than two AUs")
+
+
+@pytest.mark.parametrize(
+    "labels, estimates, answer, more",
+    [
+        (SEPARATE, SCALED, "One thing, scaled for each AU", "more"),
+        (SEPARATE, SEPARATE, "About as many things as the labels hold", "no more"),
+        (
+            SEPARATE,
+            SEPARATE[:, [0, 0, 2, 3, 4]],
+            "Fewer things than the labels",
+            "more",
+        ),
+        (SEPARATE[:, [0, 0, 2, 3, 4]], SEPARATE, "More things than", "no more"),
+    ],
+)
+def test_the_answer_in_words(labels, estimates, answer, more):
+    said = judge_readings(compare_readings(labels, estimates))
+    assert said.startswith(f"**{answer}") and f"are {more} correlated" in said
+    assert ("(as in the paper)" in said) == (more == "more")
+    assert "nan" not in said
+
+
+def test_the_best_network_is_a_copy_with_the_runs_weights(tmp_path):
+    network, trained = Narrow("baseline").train(), Narrow("baseline")
+    torch.save(trained.state_dict(), tmp_path / "best.pt")
+    before = network.classifier[6].weight.clone()
+    best = load_best(network, tmp_path)
+    for name, weights in best.state_dict().items():
+        assert torch.equal(weights, trained.state_dict()[name])
+    assert not best.training and network.training
+    assert torch.equal(network.classifier[6].weight, before)
+
+
+def test_the_spectrum_is_written_whole(people, tmp_path):
+    torch.manual_seed(0)
+    network = Narrow("baseline").eval()
+    variances = write_spectrum(network, people, tmp_path / "spectrum.csv", 4)
+    table = pd.read_csv(tmp_path / "spectrum.csv")
+    assert table["component"].tolist() == list(range(1, len(variances) + 1))
+    np.testing.assert_allclose(table["variance"], variances, rtol=1e-5)
+    said = describe_spectrum(np.array([97.0, 2, 1, 0]), 1234)
+    assert "Of 4 principal components 1 hold" in said and "1,234 frames" in said
+    assert "the first alone 97%" in said and "effective rank is 1.2" in said
+    assert "are the same" in describe_spectrum(np.zeros(4), 3)
+
+
+def test_estimates_are_of_the_best_epoch_and_of_known_labels(tmp_path):
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame({"epoch": np.repeat([1, 2, 3], 6)})
+    table[list(AU_NAMES)] = generator.integers(0, 6, (18, 5))
+    table[list(OUTPUT_NAMES)] = generator.normal(5, 3, (18, 5)).astype(np.float32)
+    table.loc[8, "AU14"] = UNKNOWN
+    table.to_parquet(tmp_path / "outputs.parquet")
+    metrics = pd.DataFrame({"epoch": [1, 2, 3], "mean": [0.1, 0.3, 0.2]})
+    metrics.to_csv(tmp_path / "metrics.csv", index=False)
+    labels, estimates = best_estimates(tmp_path, 2.0)
+    kept = table.loc[[6, 7, 9, 10, 11]]
+    np.testing.assert_array_equal(labels, kept[list(AU_NAMES)])
+    halves = kept[list(OUTPUT_NAMES)].to_numpy(np.float64) / 2
+    np.testing.assert_array_equal(estimates, np.floor(halves + 0.5).clip(0, 5))
