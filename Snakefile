@@ -3,6 +3,8 @@
 #   data → 01 cleaning → 03 training (model × seed) → 02 PCA, before and after training
 #                                                   → 04 Table II
 #                                                   → 05 figures
+#                                                   → 07 ICC(3,1)
+#                                                   → 08 claims
 #
 #   snakemake --cores all                        the stand-in, all of it
 #   snakemake --cores all --config profile=bp4d  the real data
@@ -12,7 +14,7 @@
 #   snakemake --cores all --keep-going --config grid=ablation -- grid
 #                                                the runs of notebooks/grids/ablation.yaml
 #   snakemake --executor slurm --jobs 8 --keep-going --config grid=ablation gpus=1 -- grid
-#                                                the same on a cluster, see README.md
+#                                                the same on a cluster, see docs/running.md
 import shlex
 import shutil
 import sys
@@ -120,6 +122,8 @@ rule all:
         RUNS,
         f"{RUN}/notebooks/04_table_2.ipynb",
         f"{RUN}/notebooks/05_figures.ipynb",
+        f"{RUN}/notebooks/07_icc.ipynb",
+        f"{RUN}/notebooks/08_claims.ipynb",
 
 
 if PROFILE["standin"]:
@@ -242,6 +246,39 @@ rule figures:
         notebook="notebooks/05_figures.ipynb",
     output:
         notebook=f"{RUN}/notebooks/05_figures.ipynb",
+    params:
+        settings("title", "seeds", "models"),
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
+
+
+rule icc:
+    input:
+        RUNS,
+        "aulib/icc.py",
+        sources("analysis"),
+        "data/paper_table_2.csv",
+        "notebooks/grids/table_2.yaml",
+        notebook="notebooks/07_icc.ipynb",
+    output:
+        notebook=f"{RUN}/notebooks/07_icc.ipynb",
+    params:
+        settings("title", "seeds", "models"),
+    shell:
+        "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
+
+
+rule claims:
+    input:
+        RUNS,
+        "aulib/loss.py",
+        "aulib/sampler.py",
+        sources("analysis"),
+        "data/paper_table_2.csv",
+        "data/bp4d_statistics.json",
+        notebook="notebooks/08_claims.ipynb",
+    output:
+        notebook=f"{RUN}/notebooks/08_claims.ipynb",
     params:
         settings("title", "seeds", "models"),
     shell:

@@ -75,7 +75,7 @@ def draw_blocks(ax: Axes, blocks: pd.DataFrame, size: int) -> np.ndarray:
         width = 0.8 * np.log2(1 + block.channels) / np.log2(1 + rows["channels"].max())
         height = max(0.2, np.sqrt(block.cells / size))
         corner = middle - width / 2, -height / 2
-        colour = "0.7" if not block.layers else "C1" if connected else "C0"
+        colour = "0.7" if not block.layers else "C4" if connected else "C0"
         ax.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.8, lw=0))
         what = "layer" if block.layers == 1 else "layers"
         above = f"{block.block}\n{block.layers} {what}" if block.layers else "image"
@@ -102,6 +102,7 @@ def draw_network(network: VGG, size: int, pre_trained: bool) -> Figure:
     """
     figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.4))
     middles = draw_blocks(ax, network_blocks(network, size), size)
+    ax.patches[-1].set_color("C5")
     red = {"color": "C5", "fontsize": 7, "ha": "center", "va": "bottom"}
     ax.plot(middles[[1, -2]] + [-0.4, 0.4], [1.08, 1.08], color="C5", lw=1)
     start = "pre-trained on another task" if pre_trained else "random weights"

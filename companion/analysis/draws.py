@@ -34,9 +34,10 @@ def describe_weights(labels: np.ndarray, weights: np.ndarray) -> str:
         weights: float array (M,), above 0.
     """
     none = (labels == 0).all(axis=1)
+    drawn = weights[none].sum() / weights.sum()
     return (
-        f"Of the M = {len(labels):,} training frames {none.mean():.1%} show none of "
-        f"the AUs; they get {weights[none].sum() / weights.sum():.1%} of the draws. "
+        f"Of the M = {len(labels):,} training frames, {100 * none.mean():.1f} % show "
+        f"none of the five AUs; they get {100 * drawn:.1f} % of the draws. "
         f"The largest weight is {weights.max() / weights.min():.0f} times the "
         f"smallest. The effective sample size is {effective_size(weights):,.0f}."
     )
@@ -60,9 +61,9 @@ def describe_draws(times: np.ndarray) -> str:
     missed, never = (times[0] == 0).mean(), (times.sum(axis=0) == 0).mean()
     than = "more" if missed > np.exp(-1) else "fewer"
     return (
-        f"The first epoch misses {missed:.0%} of the frames, {than} than with equal "
-        f"weights, and draws one frame {times[0].max()} times. Every epoch draws anew: "
-        f"in all {len(times)} epochs together, {never:.1%} are never drawn."
+        f"The first epoch misses {100 * missed:.0f} % of the frames, {than} than with "
+        f"equal weights, and draws one frame {times[0].max()} times. Every epoch draws "
+        f"anew: in all {len(times)} epochs together, {100 * never:.1f} % are never drawn."
     )
 
 
@@ -111,8 +112,11 @@ def describe_shares(labels: np.ndarray, times: np.ndarray) -> str:
     """
     before, after = (level_shares(labels, w) for w in (np.ones(len(times)), times))
     zero, five = (
-        f"{before[level].mean():.1%} of the frames to {after[level].mean():.1%} of the "
-        "draws"
+        f"{100 * before[level].mean():.1f} % of the frames to "
+        f"{100 * after[level].mean():.1f} % of the draws"
         for level in (0, 5)
     )
-    return f"Over the five AUs, level 0 goes from {zero}, and level 5 from {five}."
+    return (
+        f"On average over the five AUs, level 0 goes from {zero}, and level 5 from "
+        f"{five}."
+    )

@@ -9,6 +9,7 @@ the standard error s · √(2/n). The interaction of two changes is how much the
 one differs between two levels of the other.
 """
 
+import hashlib
 from collections.abc import Iterable
 from itertools import combinations
 
@@ -192,6 +193,14 @@ def margin_of_error(sd: float, freedom: int, count: float) -> float:
     degrees of freedom; without any, the margin is NaN.
     """
     return stats.t.ppf(0.975, freedom) * sd * np.sqrt(2 / count) if freedom else np.nan
+
+
+def sums_digest(sums: dict[Run, np.ndarray]) -> str:
+    """A checksum of all runs and their sums: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for (model, seed), array in sorted(sums.items()):
+        digest.update(f"{model} {seed}".encode() + array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 # -- effects
@@ -464,6 +473,41 @@ def interaction_sentences(table: pd.DataFrame) -> list[str]:
     ]
 
 
+def findings(effects: pd.DataFrame, depends: pd.DataFrame) -> str:
+    """What can be told from chance: a paragraph, and a list of sentences.
+
+    Args:
+        effects: from `main_effects`.
+        depends: from `interactions`.
+
+    Returns:
+        Markdown.
+    """
+    alone, together = effect_sentences(effects), interaction_sentences(depends)
+    mean = effects[effects["AU"] == "mean"]
+    total = len(mean) + len(depends)
+    told = (
+        f"{len(alone)} of {len(mean)} main effects and {len(together)} of "
+        f"{len(depends)} interactions have a 95 % interval over people and seeds that "
+        "leaves out 0."
+    )
+    if mean["seeds ±"].isna().all():
+        told += " (No model has two runs, so no interval is known.)"
+    elif total > 1:
+        chance = 100 * (1 - 0.95**total)
+        told += (
+            f" If nothing had any effect, at least one of {total} independent "
+            f"intervals would leave it out with a probability of {chance:.0f} %."
+        )
+    return "\n".join([told, "", *(f"- {line}" for line in alone + together)])
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with its numbers rounded to three decimals, and 0 for −0."""
+    numbers = table.select_dtypes("float").columns
+    return table.assign(**{name: table[name].round(3) + 0.0 for name in numbers})
+
+
 def signed(value: float) -> str:
     """A number with its sign and three decimals, as text; 0 has none."""
     return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
@@ -512,6 +556,7 @@ def draw_level_shares(axes: Iterable[Axes], table: pd.DataFrame) -> None:
             place = own.loc[name, "level"] + width * (number - (len(samplers) - 1) / 2)
             ax.bar(place, own.loc[name, "share"], width, label=name)
         ax.set(title=au, xlabel="level", xticks=range(6))
+    ax.figure.axes[0].set_ylabel("share of the draws")
     handles = ax.get_legend_handles_labels()
     ax.figure.legend(*handles, loc="outside lower center", ncols=max(len(samplers), 1))
 
@@ -542,7 +587,8 @@ def draw_effects(left: Axes, right: Axes, table: pd.DataFrame) -> None:
     for ax, title in ((left, "mean of the five AUs"), (right, "AU by AU")):
         ax.axvline(0, color="0.7", lw=0.8, zorder=0)
         ax.set(xlabel="effect on ICC(3,1), last epoch", title=title)
-    labels = means["effect"] + "\n(not " + means["instead of"] + ")"
+    pairs = zip(means["effect"], means["instead of"])
+    labels = [f"{effect}\n(not {first})" for effect, first in pairs]
     left.set_yticks(list(heights.values()), labels)
-    left.set_ylim(len(heights) - 0.5, -0.5)
+    left.set_ylim(max(len(heights), 1) - 0.5, -0.5)
     right.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -45,12 +45,15 @@ SHARED = {
 def compare_models(profile: dict) -> pd.DataFrame:
     """What a profile's models differ in and what they share, in rows; as text.
 
+    The dropout of a method that is not the paper's is VGG16's. A start from a file is
+    shown by the file's name.
+
     Args:
         profile: from `companion.base.profiles.load_profile`.
     """
     columns = {}
     for name, model in profile["models"].items():
-        start = {"weights": model["weights"] or "random"}
+        start = {"weights": Path(model["weights"] or "random").stem}
         start["dropout"] = DROPOUT.get(model["method"], DROPOUT["baseline"])
         values = profile | model | start
         names = CHANGES | SHARED

@@ -25,11 +25,13 @@ def draw_steps(to_level: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
     starts, ends = [-2, *ties.tolist()], [*ties.tolist(), 12]
     ax.hlines(range(6), starts, ends, color="C0")
     ax.plot(ties, levels, "o", color="C0", ms=5, label="belongs to the step")
-    ax.plot(ties, levels - 1, "o", color="C0", mfc="white", ms=5, label="does not")
+    ax.plot(
+        ties, levels - 1, "o", color="C0", mfc="white", ms=5, label="does not belong"
+    )
     wrong = to_even != levels
     cross = {"color": "C5", "ms": 9, "mew": 1.5, "label": "torch.round differs"}
     ax.plot(ties[wrong], to_even[wrong], "x", **cross)
-    ax.set(xlabel="output", ylabel="level", xticks=range(-2, 13), title="Eq. 3")
+    ax.set(xlabel="output", ylabel="level", xticks=range(-1, 12, 2), title="Eq. 3")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.close(figure)
     return figure

@@ -76,7 +76,7 @@ def describe_spectrum(variances: np.ndarray, frames: int) -> str:
     return (
         f"Of {len(variances):,} principal components {needed:,} "
         f"hold 95 % of the variance of {frames:,} frames, and the first alone "
-        f"{variances[0] / variances.sum():.0%}. The effective rank is "
+        f"{100 * variances[0] / variances.sum():.0f} %. The effective rank is "
         f"{effective_rank(variances):.1f}."
     )
 
@@ -147,19 +147,18 @@ def judge_readings(table: pd.DataFrame) -> str:
             "estimates of the frames with five known levels."
         )
     ranks, means = table["effective rank"], table["mean correlation"]
-    if ranks["estimates"] < ONE:
-        answer = "One thing, scaled for each AU"
-    elif ranks["estimates"] < (1 - NEAR) * ranks["labels"]:
-        answer = "Fewer things than the labels hold"
+    against = "as many as"
+    if ranks["estimates"] < (1 - NEAR) * ranks["labels"]:
+        against = "fewer than"
     elif ranks["estimates"] > (1 + NEAR) * ranks["labels"]:
-        answer = "More things than the labels hold"
-    else:
-        answer = "About as many things as the labels hold"
+        against = "more than"
+    one = ranks["estimates"] < ONE
+    answer = "One thing" if one else f"About {ranks['estimates']:.1f} things"
     more = "more" if means["estimates"] > means["labels"] else "no more"
     also = "as in the paper" if more == "more" else "unlike in the paper"
     return (
-        f"**{answer}.** The effective rank of the estimates of {count} AUs is "
-        f"{ranks['estimates']:.1f}, that of the labels {ranks['labels']:.1f}. The "
-        f"estimates are {more} correlated than the labels ({also}): "
+        f"**{answer}, by the effective rank.** That of the estimates of {count} AUs is "
+        f"{ranks['estimates']:.1f}, {against} the {ranks['labels']:.1f} of the labels. "
+        f"The estimates are {more} correlated than the labels ({also}): "
         f"{means['estimates']:z.2f} on average, against {means['labels']:z.2f}."
     )

@@ -54,7 +54,8 @@ def check_up(root: str | Path) -> dict[str, pd.DataFrame | list[str]]:
     reasons = quarantine["reason"].value_counts().sort_index().rename_axis(None)
     notes = [
         "The published codes are those of the evaluation half.",
-        "The published numbers of frames are recalled, not verified.",
+        "The published frames are those of public lists.",
+        "A published 9 is a listed frame without a code.",
     ]
     if stand_in := (root / "standin.json").is_file():
         notes.append("This is a stand-in; its profile sets the number of frames.")
@@ -76,26 +77,34 @@ def count_frames(frames: pd.DataFrame, published: dict) -> pd.DataFrame:
     train = int((frames["split"] == "train").sum())
     sequences = frames.groupby(["subject", "task"]).ngroups
     found = [frames["subject"].nunique(), sequences, train, len(frames) - train]
+    train_listed, evaluation_listed = listed_frames(published)
     expected = [
         len(published["frames_per_subject"]["value"]),
         published["frames_per_sequence"]["sequences"],
-        published["frames_per_partition"]["train"],
-        published["frames_per_partition"]["evaluation"],
+        train_listed,
+        evaluation_listed,
     ]
     names = ["people", "sequences", "train frames", "evaluation frames"]
     return pd.DataFrame({"found": found, "published": expected}, index=names)
+
+
+def listed_frames(published: dict) -> tuple[int, int]:
+    """The frames of the training and the evaluation half in public lists."""
+    listed = published["frames_per_subject"]["value"]
+    train = sum(n for subject, n in listed.items() if int(subject[1:]) % 2)
+    return train, sum(listed.values()) - train
 
 
 def count_codes(frames: pd.DataFrame, published: dict) -> pd.DataFrame:
     """The frames of each code by Action Unit, found and published."""
     half = frames[frames["split"] == "evaluation"]
     known = published["evaluation_intensity"]["counts"]
-    unknown = published["evaluation_unknown"]["counts"]
+    _, listed = listed_frames(published)
     rows = {}
     for name in AU_NAMES:
         rows[f"{name} all"] = [(frames[name] == code).sum() for code in CODES]
         rows[f"{name} evaluation"] = [(half[name] == code).sum() for code in CODES]
-        rows[f"{name} published"] = [*known[name], unknown[name]]
+        rows[f"{name} published"] = [*known[name], listed - sum(known[name])]
     return pd.DataFrame(rows, index=CODES).T
 
 

@@ -261,7 +261,8 @@ def check_disk(needed: int, free: int) -> Finding:
 
 def check_run(run: Path, make: str) -> Finding:
     """See how far the command `make` got in `run`, the directory runs/<profile>."""
-    steps = ["01_data_cleaning", "02_pca_dropout", "04_table_2", "05_figures"]
+    steps = ["01_data_cleaning", "02_pca_dropout"]
+    steps += ["04_table_2", "05_figures", "07_icc", "08_claims"]
     done = [name for name in steps if (run / "notebooks" / f"{name}.ipynb").is_file()]
     runs = [path.parent.name for path in run.glob("training/*/outputs.parquet")]
     # a run that was put aside has ".before-1" or the like behind its seed

@@ -9,7 +9,7 @@
 - The latest measurements of `make bench` go to `data/benchmarks`.
 - For the profile `standin` the notebooks are executed once more with the parameters in
   `notebooks/`. So the committed outputs are those that a visitor gets. The figures that
-  the notebooks draw go to `figures/`.
+  the notebooks draw go to `figures/`, their tables to `data/recorded/standin/tables`.
 
     python -m companion.workflow.record PROFILE
 """
@@ -30,6 +30,7 @@ from companion.workflow.execute import execute, last_line
 
 GRID_FILES = ("outputs.parquet", "metrics.csv", "provenance.json")
 TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
+TABLES = ("table_2", "ablation")  # folders of tables that the notebooks write
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv")
 
 
@@ -121,7 +122,7 @@ def tracked_notebooks() -> list[Path]:
 
 
 def record_notebooks(notebooks: list[Path]) -> None:
-    """Execute the notebooks with their own parameters; keep them and their figures."""
+    """Execute the notebooks with their own parameters; keep all that they make."""
     made = run_directory("standin")
     executed = {}
     for notebook in notebooks:
@@ -134,7 +135,13 @@ def record_notebooks(notebooks: list[Path]) -> None:
         executed[target] = notebook
     figures = sorted((made / "figures").glob("*"))
     figures = [path for path in figures if path.suffix in FIGURE_SUFFIXES]
-    copy_all(executed | {path: ROOT / "figures" / path.name for path in figures})
+    tables = [path for name in TABLES for path in sorted((made / name).glob("*.csv"))]
+    recorded = ROOT / "data" / "recorded" / "standin" / "tables"
+    copy_all(
+        executed
+        | {path: ROOT / "figures" / path.name for path in figures}
+        | {path: recorded / path.name for path in tables}
+    )
 
 
 def main() -> None:

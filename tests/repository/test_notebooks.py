@@ -36,6 +36,8 @@ def test_the_notebooks_are_these():
         "04_table_2",
         "05_figures",
         "06_ablation",
+        "07_icc",
+        "08_claims",
     ]
 
 

@@ -48,15 +48,19 @@ def test_the_drawing_has_the_shapes_and_what_the_paper_changes(name, pre_trained
 
 def test_no_words_of_the_drawing_overlap():
     """At the width of a page, with VGG16's numbers, which are the longest."""
-    blocks = [("conv 1", 2, 64, 112, 38_720), ("conv 2", 2, 128, 56, 221_440)]
-    blocks += [("fc 1", 1, 4096, 1, 102_764_544), ("fc 2", 1, 4096, 1, 16_781_312)]
+    weights = [38_720, 221_440, 1_475_328, 5_899_776, 7_079_424]
+    channels = [64, 128, 256, 512, 512]
     columns = ["block", "layers", "channels", "cells", "parameters"]
-    table = pd.DataFrame(2 * blocks, columns=columns)
-    figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.4))
-    draw_blocks(ax, table, 224)
-    ax.set_ylim(-1.35, 1.55)
+    rows = [
+        (f"conv {number + 1}", 3, channels[number], 112 >> number, weights[number])
+        for number in range(5)
+    ]
+    rows += [("fc 1", 1, 4096, 1, 102_764_544), ("fc 2", 1, 4096, 1, 16_781_312)]
+    rows += [("fc 3", 1, 5, 1, 20_485)]
+    figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.4), layout="constrained")
+    draw_blocks(ax, pd.DataFrame(rows, columns=columns), 224)
     figure.draw_without_rendering()
-    boxes = [t.get_window_extent() for t in ax.texts if t.get_text()]
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
     for number, one in enumerate(boxes):
         assert not any(one.overlaps(other) for other in boxes[number + 1 :])
     plt.close(figure)

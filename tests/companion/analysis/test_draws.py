@@ -40,8 +40,8 @@ def test_weights_in_words():
     levels = np.zeros((4, 5), dtype=int)
     levels[3] = 1
     said = describe_weights(levels, np.array([1.0, 1.0, 1.0, 3.0]))
-    assert "Of the M = 4 training frames 75.0% show none" in said
-    assert "they get 50.0% of the draws" in said and "3 times the smallest" in said
+    assert "Of the M = 4 training frames, 75.0 % show none" in said
+    assert "they get 50.0 % of the draws" in said and "3 times the smallest" in said
     assert "effective sample size is 3." in said  # 36 / 12
 
 
@@ -57,9 +57,9 @@ def test_draws_are_counted_by_epoch(labels):
 @pytest.mark.parametrize("first, than", [([2, 2, 0, 0], "more"), ([1] * 4, "fewer")])
 def test_draws_in_words(first, than):
     said = describe_draws(np.array([first, [0, 4, 0, 0]]))
-    assert f"misses {first.count(0) / 4:.0%} of the frames, {than} than" in said
+    assert f"misses {25 * first.count(0)} % of the frames, {than} than" in said
     assert f"one frame {max(first)} times" in said
-    assert f"2 epochs together, {50.0 if 0 in first else 0.0:.1f}% are never" in said
+    assert f"2 epochs together, {50.0 if 0 in first else 0.0:.1f} % are never" in said
 
 
 def test_shares_count_frames_as_often_as_they_are_drawn(labels):
@@ -85,5 +85,5 @@ def test_shares_in_words():
         np.array([0, 1, 3, 0]),
     )
     said = describe_shares(labels, times)
-    assert "level 0 goes from 50.0% of the frames to 25.0% of the draws" in said
-    assert "level 5 from 25.0% of the frames to 75.0% of the draws" in said
+    assert "level 0 goes from 50.0 % of the frames to 25.0 % of the draws" in said
+    assert "level 5 from 25.0 % of the frames to 75.0 % of the draws" in said

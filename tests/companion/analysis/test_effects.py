@@ -15,6 +15,7 @@ from companion.analysis.effects import (
     draw_level_shares,
     effect_sentences,
     effective_sample_size,
+    findings,
     interaction_sentences,
     interactions,
     level_shares,
@@ -25,12 +26,14 @@ from companion.analysis.effects import (
     model_table,
     pooled_sd,
     resample_runs,
+    rounded,
     run_table,
     sampler_table,
     seed_spread,
     seen_share,
     signed,
     stalled_table,
+    sums_digest,
 )
 from companion.bp4d import AU_NAMES
 
@@ -302,6 +305,15 @@ def test_the_spread_over_seeds_is_that_of_the_models_with_the_fewest_runs():
     assert np.isnan(sd) and np.isnan(of_mean) and (freedom, fewest) == (0, 1)
 
 
+def test_the_digest_is_of_the_runs_and_their_sums_in_any_order():
+    digest = sums_digest(SUMS)
+    assert len(digest) == 16
+    assert sums_digest(dict(reversed(SUMS.items()))) == digest
+    changed = SUMS | {("other", 1): SUMS["other", 1] + 1}
+    assert sums_digest(changed) != digest
+    assert sums_digest({("new", s): array for (_, s), array in SUMS.items()}) != digest
+
+
 def test_differences_of_two_models():
     scored = additive(noise=0.1)
     pairs = {"first": ("b-x1-s", "a-x1-s"), "lost": ("b-x1-s", "nobody")}
@@ -414,6 +426,32 @@ def test_clear_interactions_become_sentences():
     ]
 
 
+def test_findings_count_what_is_clear():
+    scored = {name: 0.05 * scores for name, scores in additive().items()}
+    of = LEVELS, TITLES, scored
+    text = findings(main_effects(*of, (0.001, 4)), interactions(*of, (0.001, 4)))
+    first, empty, *lines = text.split("\n")
+    assert first == (
+        "3 of 4 main effects and 0 of 5 interactions have a 95 % interval over people "
+        "and seeds that leaves out 0. If nothing had any effect, at least one of 9 "
+        "independent intervals would leave it out with a probability of 37 %."
+    )
+    assert empty == "" and len(lines) == 3
+    assert all(line.startswith("- Going from *title ") for line in lines)
+    no_seeds = np.nan, 0
+    text = findings(main_effects(*of, no_seeds), interactions(*of, no_seeds))
+    assert text.startswith("0 of 4 main effects and 0 of 5 interactions have")
+    assert text.endswith("(No model has two runs, so no interval is known.)\n")
+    nothing = LEVELS, TITLES, {}
+    text = findings(main_effects(*nothing, no_seeds), interactions(*nothing, no_seeds))
+    assert text.startswith("0 of 0 main effects and 0 of 0")
+
+
+def test_rounded_numbers_have_no_negative_zero():
+    table = pd.DataFrame({"a": ["x"], "b": [-0.0001], "c": [3], "d": [0.12345]})
+    assert rounded(table).to_csv() == ",a,b,c,d\n0,x,0.0,3,0.123\n"
+
+
 @pytest.mark.parametrize(
     "value, text",
     [(0.0421, "+0.042"), (-0.0421, "−0.042"), (-0.0001, "0.000"), (0.0, "0.000")],
@@ -433,5 +471,11 @@ def test_the_drawn_effects():
     np.testing.assert_allclose([x for x, _ in dots], means["size"])
     entries = [text.get_text() for text in right.get_legend().get_texts()]
     assert entries == list(AU_NAMES)
-    top, bottom = left.get_ylim()
-    assert top > bottom  # the first effect is at the top
+    assert left.get_ylim() == (3.5, -0.5)  # the first effect is at the top
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_effect_can_be_drawn():
+    left, right = Figure().subplots(1, 2, sharey=True)
+    draw_effects(left, right, main_effects(LEVELS, TITLES, {}, (0.01, 4)))
+    assert left.get_yticklabels() == []

@@ -34,6 +34,8 @@ def test_the_models_differ_in_four_things_and_the_starts_learning_rate():
     ]
     assert differing["baseline"].tolist() == ["random", "0.01", "1.0", "0.5", "shuffle"]
     assert table.loc["epochs", "proposed"] == "100"
+    start = compare_models(load_profile("standin")).loc["start", "proposed"]
+    assert start == "standin_vgg16"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from companion.training.outputs import OUTPUT_NAMES
 
 GENERATOR = np.random.default_rng(0)
 SEPARATE = GENERATOR.integers(0, 6, (4000, 5))
+FOUR = SEPARATE[:, [0, 0, 2, 3, 4]]
 SCALED = (SEPARATE[:, :1] + np.zeros((1, 5))).astype(int)
 
 
@@ -54,22 +55,18 @@ def test_no_answer_from_fewer_than_two_aus(frames, varying):
 
 
 @pytest.mark.parametrize(
-    "labels, estimates, answer, more",
+    "labels, estimates, answer, against, more",
     [
-        (SEPARATE, SCALED, "One thing, scaled for each AU", "more"),
-        (SEPARATE, SEPARATE, "About as many things as the labels hold", "no more"),
-        (
-            SEPARATE,
-            SEPARATE[:, [0, 0, 2, 3, 4]],
-            "Fewer things than the labels",
-            "more",
-        ),
-        (SEPARATE[:, [0, 0, 2, 3, 4]], SEPARATE, "More things than", "no more"),
+        (SEPARATE, SCALED, "One thing", "1.0, fewer than the 5.0", "more"),
+        (SEPARATE, SEPARATE, "About 5.0 things", "5.0, as many as the 5.0", "no more"),
+        (SEPARATE, FOUR, "About 3.8 things", "3.8, fewer than the 5.0", "more"),
+        (FOUR, SEPARATE, "About 5.0 things", "5.0, more than the 3.8", "no more"),
     ],
 )
-def test_the_answer_in_words(labels, estimates, answer, more):
+def test_the_answer_in_words(labels, estimates, answer, against, more):
     said = judge_readings(compare_readings(labels, estimates))
-    assert said.startswith(f"**{answer}") and f"are {more} correlated" in said
+    assert said.startswith(f"**{answer}, by") and f"are {more} correlated" in said
+    assert f"of 5 AUs is {against} of the labels" in said
     assert ("(as in the paper)" in said) == (more == "more")
     assert "nan" not in said
 
@@ -87,14 +84,14 @@ def test_the_best_network_is_a_copy_with_the_runs_weights(tmp_path):
 
 def test_the_spectrum_is_written_whole(people, tmp_path):
     torch.manual_seed(0)
-    network = Narrow("baseline").eval()
+    network = Narrow("baseline", width=1 / 8).eval()
     variances = write_spectrum(network, people, tmp_path / "spectrum.csv", 4)
     table = pd.read_csv(tmp_path / "spectrum.csv")
     assert table["component"].tolist() == list(range(1, len(variances) + 1))
     np.testing.assert_allclose(table["variance"], variances, rtol=1e-5)
     said = describe_spectrum(np.array([97.0, 2, 1, 0]), 1234)
     assert "Of 4 principal components 1 hold" in said and "1,234 frames" in said
-    assert "the first alone 97%" in said and "effective rank is 1.2" in said
+    assert "the first alone 97 %" in said and "effective rank is 1.2" in said
     assert "are the same" in describe_spectrum(np.zeros(4), 3)
 
 

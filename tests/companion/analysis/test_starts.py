@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from people import Narrow
@@ -8,7 +9,9 @@ from companion.analysis.starts import (
     IMAGENET,
     PENALTIES,
     channel_table,
+    describe_starts,
     measure_start,
+    measure_starts,
     sample_rows,
 )
 from companion.crops.squares import central_corners, cut_squares, normalise
@@ -37,7 +40,7 @@ def test_channels_normalised_by_their_own_constants_have_mean_0_and_deviation_1(
 
 def test_a_start_is_measured_on_the_last_maps(people):
     torch.manual_seed(0)
-    network = Narrow("baseline").eval()
+    network = Narrow("baseline", width=1 / 8).eval()
     training, others = people.rows("train"), people.rows("evaluation")
     differs, icc = measure_start(network, people, training, others)
     squares = cut_squares(people, training, central_corners(people, training))
@@ -47,10 +50,27 @@ def test_a_start_is_measured_on_the_last_maps(people):
     expected = ((maps - maps.mean(0)) ** 2).sum() / (maps**2).sum()
     assert differs == pytest.approx(expected, rel=1e-3)
     assert -1 <= icc <= 1
+    table = measure_starts({"a": network, "b": network}, people, training, others)
+    assert table.to_numpy().tolist() == 2 * [[differs, icc]]
+
+
+@pytest.mark.parametrize(
+    "rows, expected",
+    [
+        ([(0.3, 0.5), (0.5, 0.2), (0.4, 0.6)], "raises lowers higher"),
+        ([(0.3, 0.1), (0.2, 0.2), (0.4, 0.2)], "lowers raises no higher"),
+    ],
+)
+def test_starts_in_words(rows, expected):
+    said = describe_starts(pd.DataFrame(rows, columns=["differs", "mean ICC"]))
+    first, second, third = expected.split(maxsplit=2)
+    assert f"alone {first} the share that differs from 0.30 to" in said
+    assert f"{second} the ICC from {rows[0][1]:.2f} to 0.20" in said
+    assert f"the ICC is {third}, {rows[2][1]:.2f}." in said
 
 
 def test_maps_that_do_not_differ_read_nothing(people):
-    network = Narrow("baseline").eval()
+    network = Narrow("baseline", width=1 / 8).eval()
     with torch.no_grad():
         network.features[0].weight.zero_()
     rows = people.rows("train"), people.rows("evaluation")

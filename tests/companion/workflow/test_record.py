@@ -77,7 +77,9 @@ def test_sums_are_recorded_only_if_every_run_is_finished(tmp_path, monkeypatch):
     assert len(pd.read_parquet(target)) == 2 * 3 * 5
 
 
-def test_a_users_own_notebook_is_left_alone(tmp_path, monkeypatch):
+def test_what_notebooks_make_is_kept_and_a_users_own_notebook_left_alone(
+    tmp_path, monkeypatch
+):
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     for name in ("00_ours.ipynb", "07_mine.ipynb"):
@@ -90,6 +92,10 @@ def test_a_users_own_notebook_is_left_alone(tmp_path, monkeypatch):
     def execute(source, target, parameters):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text("new")
+        for name in ("figures/one.png", "figures/one.bak", "ablation/effects.csv"):
+            made = target.parents[2] / name
+            made.parent.mkdir(exist_ok=True)
+            made.write_text(name)
 
     monkeypatch.setattr(record, "ROOT", tmp_path)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
@@ -97,6 +103,9 @@ def test_a_users_own_notebook_is_left_alone(tmp_path, monkeypatch):
     record.record_notebooks(record.tracked_notebooks())
     assert (notebooks / "00_ours.ipynb").read_text() == "new"
     assert (notebooks / "07_mine.ipynb").read_text() == "old"
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["one.png"]
+    tables = tmp_path / "data" / "recorded" / "standin" / "tables"
+    assert [path.name for path in tables.iterdir()] == ["effects.csv"]
 
 
 def test_without_git_nothing_is_copied(tmp_path, monkeypatch, capsys):
