@@ -33,7 +33,7 @@ PAGES = [
     ROOT / "data" / "README.md",
 ]
 PORTUGUESE = re.compile(r"[ãçõáéíóúâêôà]")
-QUOTATION = re.compile(r"“([^”]+)”(.{0,3})", re.DOTALL)
+QUOTATION = re.compile(r"[“\"]([^“”\"`\n]+)[”\"](.{0,3})", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 CONTRADICTIONS = {  # a sentence that was wrong, and why
@@ -41,7 +41,7 @@ CONTRADICTIONS = {  # a sentence that was wrong, and why
     r"ablation[^.]{0,40}\ban hour\b": "it takes two to three hours",
     "fewer even than five": "five outputs are not below five",
     "never lower": "Pearson's r is lower where ICC is negative",
-    "last column": "a column is named, since tables grow",
+    "less than the last column": "a column is named, since tables grow",
     r"cover about 90 %": "91 %, as the simulation says",
     r"np\.float64": "a raw repr",
     r"the table shows whether": "true of any numbers",
@@ -131,8 +131,6 @@ def test_every_picture_has_an_alternative_text(path):
         if pictures:
             assert len(alt) > 40 and alt.endswith("."), "".join(cell["source"])[:80]
             assert not re.search(r"\.(png|jpg|svg)\b", alt)
-        else:
-            assert not alt
 
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *PAGES], ids=lambda path: path.name)

@@ -305,6 +305,17 @@ def test_the_spread_over_seeds_is_that_of_the_models_with_the_fewest_runs():
     assert np.isnan(sd) and np.isnan(of_mean) and (freedom, fewest) == (0, 1)
 
 
+def test_nothing_has_been_learned():
+    """All runs stalled: no spread, no effect, and the sizes with them can be joined."""
+    runs = run_table({("a-x1", 1): sums_of([np.nan], 1)})
+    sd, (of_mean, freedom), fewest = seed_spread(runs[~runs["stalled"]])
+    assert np.isnan(sd) and np.isnan(of_mean) and (freedom, fewest) == (0, 1)
+    none = main_effects(LEVELS, TITLES, {}, (of_mean, freedom))
+    whole = main_effects(LEVELS, TITLES, additive(), (of_mean, freedom))
+    sizes = whole.set_index(["effect", "AU"])["size"].rename("all")
+    assert len(none.join(sizes, on=["effect", "AU"])) == 0
+
+
 def test_the_digest_is_of_the_runs_and_their_sums_in_any_order():
     digest = sums_digest(SUMS)
     assert len(digest) == 16
