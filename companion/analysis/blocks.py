@@ -91,7 +91,7 @@ def draw_blocks(ax: Axes, blocks: pd.DataFrame, size: int) -> np.ndarray:
 
 
 def draw_network(network: VGG, size: int, pre_trained: bool) -> Figure:
-    """Draw a network's blocks, with what the paper changes in VGG16 marked in red.
+    """Draw a network's blocks, with what the paper changes in VGG16 marked in orange.
 
     The figure is returned and not shown.
 
@@ -103,16 +103,16 @@ def draw_network(network: VGG, size: int, pre_trained: bool) -> Figure:
     figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 2.4))
     middles = draw_blocks(ax, network_blocks(network, size), size)
     ax.patches[-1].set_color("C5")
-    red = {"color": "C5", "fontsize": 7, "ha": "center", "va": "bottom"}
+    marks = {"color": "C5", "fontsize": 7, "ha": "center", "va": "bottom"}
     ax.plot(middles[[1, -2]] + [-0.4, 0.4], [1.08, 1.08], color="C5", lw=1)
     start = "pre-trained on another task" if pre_trained else "random weights"
-    ax.text(middles[1:-1].mean(), 1.13, f"start: {start}", **red)
+    ax.text(middles[1:-1].mean(), 1.13, f"start: {start}", **marks)
     ax.plot(middles[-1] + np.array([-0.4, 0.4]), [1.08, 1.08], color="C5", lw=1)
-    ax.text(middles[-1], 1.13, "linear, in place\nof 1,000 classes", **red)
+    ax.text(middles[-1], 1.13, "linear, in place\nof 1,000 classes", **marks)
     between = middles[-2:].mean() + 0.13
     arrow = {"arrowstyle": "->", "color": "C5"}
     dropout = f"dropout\n{network.classifier[5].p}"
-    ax.annotate(dropout, (between, 0), (between, 0.2), arrowprops=arrow, **red)
+    ax.annotate(dropout, (between, 0), (between, 0.2), arrowprops=arrow, **marks)
     ax.set_ylim(-1.35, 1.55)
     plt.close(figure)
     return figure

@@ -129,10 +129,10 @@ def draw_sheet(
     rows = -(-len(pictures) // columns)
     lines = 1 + max(title.count("\n") for title in titles)
     high, wide = pictures[0].shape[:2]
-    height = TEXT_WIDTH / columns * high / wide + 0.12 * lines
-    size = (TEXT_WIDTH, rows * height + 0.2)
+    height = TEXT_WIDTH / columns * high / wide + 0.12 * lines + 0.04
+    size = (TEXT_WIDTH, rows * height + 0.25)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
     figure.suptitle(heading, fontsize=8)
     for ax, picture, title in zip_longest(axes.flat, pictures, titles):
         ax.axis("off")

@@ -63,7 +63,8 @@ def describe_draws(times: np.ndarray) -> str:
     return (
         f"The first epoch misses {100 * missed:.0f} % of the frames, {than} than with "
         f"equal weights, and draws one frame {times[0].max()} times. Every epoch draws "
-        f"anew: in all {len(times)} epochs together, {100 * never:.1f} % are never drawn."
+        f"anew: in all {len(times)} epochs together, {100 * never:.1f} % are never "
+        "drawn."
     )
 
 

@@ -158,16 +158,16 @@ def seed_spread(runs: pd.DataFrame) -> tuple[float, Spread, int]:
     the others rather than too small.
 
     Args:
-        runs: from `run_table`, those that count, at least one.
+        runs: from `run_table`, those that count.
 
     Returns:
         The standard deviation between single runs of one model at the last epoch,
-        pooled over the models; the spread of a model's mean over seeds; and the number
-        of runs that this mean is of.
+        pooled over the models; the spread of a model's mean over seeds; and the fewest
+        runs that such a mean is of (1 if there is no model).
     """
     by_model = {name: list(own["last"]) for name, own in runs.groupby("model")}
     sd, freedom = pooled_sd(by_model)
-    fewest = min(len(scores) for scores in by_model.values())
+    fewest = min(map(len, by_model.values()), default=1)
     return sd, (sd / np.sqrt(fewest), freedom), fewest
 
 
@@ -269,7 +269,7 @@ def main_effects(
         part |= {"pairs": len(pairs)} | _intervals(effect, seeds)
         parts.append(pd.DataFrame(part))
     if not parts:
-        return pd.DataFrame(columns=EFFECT_COLUMNS, dtype=float)
+        return _without_rows(EFFECT_COLUMNS)
     return pd.concat(parts, ignore_index=True)[EFFECT_COLUMNS]
 
 
@@ -310,7 +310,7 @@ def interactions(
             part |= {"size with": there[0], "size without": here[0], "pairs": pairs}
             parts.append(pd.DataFrame(part | _intervals(there - here, seeds)))
     if not parts:
-        return pd.DataFrame(columns=INTERACTION_COLUMNS, dtype=float)
+        return _without_rows(INTERACTION_COLUMNS)
     return pd.concat(parts, ignore_index=True)[INTERACTION_COLUMNS]
 
 
@@ -353,6 +353,12 @@ def _contrasts(titles: Titles) -> list[tuple[str, str, tuple[str, str, str]]]:
         for first, *others in [list(levels)]
         for other in others
     ]
+
+
+def _without_rows(columns: list[str]) -> pd.DataFrame:
+    """A table of effects or interactions without a row, its names of type str."""
+    names = {"effect", "instead of", "AU", "with"} & set(columns)
+    return pd.DataFrame(columns=columns, dtype=float).astype(dict.fromkeys(names, str))
 
 
 def _with_mean(pairs: list[np.ndarray]) -> np.ndarray:
@@ -580,7 +586,7 @@ def draw_effects(left: Axes, right: Axes, table: pd.DataFrame) -> None:
         left.plot(row["size"], height, "o", color="black", ms=4)
     for number, (au, marker) in enumerate(zip(AU_NAMES, "os^Dv")):
         own = table[table["AU"] == au]
-        height = own["effect"].map(heights) + 0.15 * (number - 2)
+        height = own["effect"].map(heights).astype(float) + 0.15 * (number - 2)
         colour = f"C{number}"
         right.hlines(height, own["low"], own["high"], color=colour, lw=1)
         right.plot(own["size"], height, marker, color=colour, ms=4, label=au)

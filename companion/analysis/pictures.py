@@ -18,7 +18,7 @@ from companion.faces.detect import detect_faces
 def as_jpeg(figure: Figure) -> Image:
     """The figure for a notebook; photographs make large PNG files. It is closed."""
     file = io.BytesIO()
-    figure.savefig(file, format="jpeg", dpi=120, pil_kwargs={"quality": 80})
+    figure.savefig(file, format="jpeg", dpi=100, pil_kwargs={"quality": 75})
     plt.close(figure)
     return Image(file.getvalue())
 
