@@ -1,7 +1,11 @@
-"""What the multinomial sampler (Eq. 1 and 2) draws, counted, drawn and put in words."""
+"""What samplers draw from the training frames: counted, drawn and put in words."""
+
+from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aulib.sampler import MultinomialSampler
@@ -12,6 +16,84 @@ from companion.methods.samplers import constant_aus
 LEVELS = range(6)
 
 
+def effective_sample_size(weights: np.ndarray) -> float:
+    """Kish's (Σw)² / Σw²: as many equal weights give a mean of the same variance.
+
+    Args:
+        weights: float array (M,), none negative, not all 0.
+    """
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def seen_share(weights: np.ndarray) -> float:
+    """The expected share of M frames that M draws with replacement draw at all.
+
+    Args:
+        weights: float array (M,), none negative, not all 0.
+    """
+    chances = weights / weights.sum()
+    return float(np.mean(1 - (1 - chances) ** len(weights)))
+
+
+def sampler_table(weights: dict[str, np.ndarray], levels: np.ndarray) -> pd.DataFrame:
+    """What samplers draw from the training frames, with replacement.
+
+    Args:
+        weights: sampler → float array (M,), none negative, not all 0.
+        levels: int array (M, Q), the levels of the training frames.
+
+    Returns:
+        One row for each sampler; columns in per cent: "n_eff (%)" (Kish's effective
+        sample size, of M), "seen (%)" (frames that an epoch is expected to draw, of M),
+        "without any AU (%)" and "with a level 5 (%)" (of the draws).
+    """
+    nothing, strongest = (levels == 0).all(axis=1), (levels == 5).any(axis=1)
+    rows = {
+        name: {
+            "n_eff (%)": 100 * effective_sample_size(own) / len(own),
+            "seen (%)": 100 * seen_share(own),
+            "without any AU (%)": 100 * own[nothing].sum() / own.sum(),
+            "with a level 5 (%)": 100 * own[strongest].sum() / own.sum(),
+        }
+        for name, own in weights.items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def level_shares(weights: dict[str, np.ndarray], levels: np.ndarray) -> pd.DataFrame:
+    """The share of the draws at each level of each AU: sampler, AU, level, share.
+
+    Arguments as in `sampler_table`.
+    """
+    rows = [
+        (name, au, level, own[column == level].sum() / own.sum())
+        for name, own in weights.items()
+        for au, column in zip(AU_NAMES, levels.T)
+        for level in range(6)
+    ]
+    return pd.DataFrame(rows, columns=["sampler", "AU", "level", "share"])
+
+
+def draw_level_shares(axes: Iterable[Axes], table: pd.DataFrame) -> None:
+    """Draw what samplers draw: bars of the share of the draws at each level.
+
+    Args:
+        axes: one for each AU, of one figure, which gets a legend at the bottom.
+        table: from `level_shares`.
+    """
+    samplers = list(table["sampler"].unique())
+    width = 0.8 / max(len(samplers), 1)
+    for ax, au in zip(axes, AU_NAMES, strict=True):
+        own = table[table["AU"] == au].set_index("sampler")
+        for number, name in enumerate(samplers):
+            place = own.loc[name, "level"] + width * (number - (len(samplers) - 1) / 2)
+            ax.bar(place, own.loc[name, "share"], width, label=name)
+        ax.set(title=au, xlabel="level", xticks=range(6))
+    ax.figure.axes[0].set_ylabel("share of the draws")
+    handles = ax.get_legend_handles_labels()
+    ax.figure.legend(*handles, loc="outside lower center", ncols=max(len(samplers), 1))
+
+
 def varying_labels(labels: np.ndarray) -> np.ndarray:
     """The columns of int array (M, Q) that have more than one level.
 
@@ -19,11 +101,6 @@ def varying_labels(labels: np.ndarray) -> np.ndarray:
     """
     constant = constant_aus(labels)
     return labels[:, [name not in constant for name in AU_NAMES]]
-
-
-def effective_size(weights: np.ndarray) -> float:
-    """Kish's effective sample size of frames with weights, float array (M,)."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def describe_weights(labels: np.ndarray, weights: np.ndarray) -> str:
@@ -39,7 +116,7 @@ def describe_weights(labels: np.ndarray, weights: np.ndarray) -> str:
         f"Of the M = {len(labels):,} training frames, {100 * none.mean():.1f} % show "
         f"none of the five AUs; they get {100 * drawn:.1f} % of the draws. "
         f"The largest weight is {weights.max() / weights.min():.0f} times the "
-        f"smallest. The effective sample size is {effective_size(weights):,.0f}."
+        f"smallest. The effective sample size is {effective_sample_size(weights):,.0f}."
     )
 
 
@@ -68,7 +145,7 @@ def describe_draws(times: np.ndarray) -> str:
     )
 
 
-def level_shares(labels: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _weighted_shares(labels: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The share of each level among frames: float array (6, Q).
 
     Args:
@@ -89,7 +166,7 @@ def draw_shares(labels: np.ndarray, times: np.ndarray, title: str) -> Figure:
         times: int array (M,), how often each frame is drawn.
         title: what the data are called.
     """
-    before, after = (level_shares(labels, w) for w in (np.ones(len(times)), times))
+    before, after = (_weighted_shares(labels, w) for w in (np.ones(len(times)), times))
     figure, axes = plt.subplots(
         1, len(AU_NAMES), figsize=(TEXT_WIDTH, 1.8), sharey=True
     )
@@ -111,7 +188,7 @@ def describe_shares(labels: np.ndarray, times: np.ndarray) -> str:
     Args:
         labels, times: as in `draw_shares`.
     """
-    before, after = (level_shares(labels, w) for w in (np.ones(len(times)), times))
+    before, after = (_weighted_shares(labels, w) for w in (np.ones(len(times)), times))
     zero, five = (
         f"{100 * before[level].mean():.1f} % of the frames to "
         f"{100 * after[level].mean():.1f} % of the draws"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from aulib.sampler import MultinomialSampler, sampling_weights
 from companion.analysis.draws import (
@@ -7,9 +8,12 @@ from companion.analysis.draws import (
     describe_draws,
     describe_shares,
     describe_weights,
+    draw_level_shares,
     draw_shares,
-    effective_size,
+    effective_sample_size,
     level_shares,
+    sampler_table,
+    seen_share,
     varying_labels,
 )
 
@@ -22,18 +26,17 @@ def labels() -> np.ndarray:
     return levels * (generator.random((200, 1)) > 0.25)
 
 
+def shares_of(labels: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """`level_shares` as an array, level by AU."""
+    table = level_shares({"drawn": times}, labels)
+    return table.pivot(index="level", columns="AU", values="share").to_numpy()
+
+
 def test_columns_of_one_level_are_left_out(labels):
     constant = labels.copy()
     constant[:, [1, 4]] = 3
     np.testing.assert_array_equal(varying_labels(constant), labels[:, [0, 2, 3]])
     np.testing.assert_array_equal(varying_labels(labels), labels)
-
-
-@pytest.mark.parametrize("count", [1, 7])
-def test_equal_weights_have_the_size_of_the_sample(count):
-    assert effective_size(np.full(count, 0.3)) == pytest.approx(count)
-    many = np.r_[np.ones(count), np.full(1000, 1e-9)]
-    assert effective_size(many) == pytest.approx(count, rel=1e-5)
 
 
 def test_weights_in_words():
@@ -66,7 +69,7 @@ def test_shares_count_frames_as_often_as_they_are_drawn(labels):
     times = np.random.default_rng(1).integers(0, 4, 200)
     repeated = np.repeat(labels, times, axis=0)
     expected = [[(column == k).mean() for column in repeated.T] for k in range(6)]
-    np.testing.assert_allclose(level_shares(labels, times), expected)
+    np.testing.assert_allclose(shares_of(labels, times), expected)
 
 
 def test_the_figure_has_the_shares(labels):
@@ -74,7 +77,7 @@ def test_the_figure_has_the_shares(labels):
     figure = draw_shares(labels, times, "some data")
     assert "some data" in figure.get_suptitle()
     heights = [[bar.get_height() for bar in ax.patches] for ax in figure.axes]
-    np.testing.assert_allclose(np.transpose(heights), level_shares(labels, times))
+    np.testing.assert_allclose(np.transpose(heights), shares_of(labels, times))
     line = figure.axes[2].lines[0].get_ydata()
     np.testing.assert_allclose(line[:6], [(labels[:, 2] == k).mean() for k in range(6)])
 
@@ -87,3 +90,58 @@ def test_shares_in_words():
     said = describe_shares(labels, times)
     assert "level 0 goes from 50.0 % of the frames to 25.0 % of the draws" in said
     assert "level 5 from 25.0 % of the frames to 75.0 % of the draws" in said
+
+
+LABELS = np.array([[0, 0, 0, 0, 0], [5, 0, 0, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]])
+WEIGHTS = {"equal": np.ones(4), "odd": np.array([0.0, 1, 1, 2])}
+
+
+@pytest.mark.parametrize(
+    "weights, size",
+    [([1, 1, 1, 1], 4), ([3, 1, 1, 1], 3), ([1, 0, 0, 0], 1), ([0.2, 0.2], 2)],
+)
+def test_the_effective_sample_size_by_hand(weights, size):
+    assert effective_sample_size(np.array(weights)) == pytest.approx(size)
+
+
+def test_a_mean_has_the_variance_that_the_effective_sample_size_says():
+    weights = np.random.default_rng(0).exponential(size=30)
+    numbers = np.random.default_rng(1).normal(size=(50_000, 30))
+    variance = np.average(numbers, axis=1, weights=weights).var()
+    assert 1 / variance == pytest.approx(effective_sample_size(weights), rel=0.03)
+
+
+def test_the_share_of_frames_that_draws_reach():
+    """Against draws; of two equal weights, by hand: 1 - 1/4."""
+    assert seen_share(np.ones(2)) == pytest.approx(0.75)
+    weights = np.random.default_rng(0).exponential(size=400)
+    generator, chances = np.random.default_rng(1), weights / weights.sum()
+    seen = [len(np.unique(generator.choice(400, 400, p=chances))) for _ in range(200)]
+    assert seen_share(weights) == pytest.approx(np.mean(seen) / 400, abs=0.005)
+
+
+def test_the_table_of_samplers():
+    table = sampler_table(WEIGHTS, LABELS)
+    assert table["without any AU (%)"].tolist() == [25, 0]
+    assert table["with a level 5 (%)"].tolist() == [25, 25]
+    assert table["n_eff (%)"].tolist() == pytest.approx([100, 100 * 16 / 6 / 4])
+    assert table.loc["equal", "seen (%)"] == pytest.approx(100 * (1 - 0.75**4))
+
+
+def test_the_shares_of_the_levels():
+    table = level_shares(WEIGHTS, LABELS).set_index(["sampler", "AU", "level"])["share"]
+    assert table["odd"]["AU06"].tolist() == [0.5, 0.25, 0, 0, 0, 0.25]
+    assert table["equal"]["AU17"].tolist() == [0.25, 0.75, 0, 0, 0, 0]
+    assert (table.groupby(["sampler", "AU"]).sum() == 1).all()
+
+
+def test_the_drawn_shares():
+    figure = Figure(layout="constrained")
+    axes = figure.subplots(1, 5)
+    draw_level_shares(axes, level_shares(WEIGHTS, LABELS))
+    heights = [bar.get_height() for bar in axes[0].patches]
+    assert heights == [0.5, 0.25, 0, 0, 0, 0.25] * 2
+    places = [bar.get_x() + bar.get_width() / 2 for bar in axes[0].patches]
+    assert places[5] == pytest.approx(4.8) and places[11] == pytest.approx(5.2)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["equal", "odd"]

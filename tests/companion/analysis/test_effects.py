@@ -1,62 +1,27 @@
 """Main effects and interactions of designs whose effects are known."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
+from designs import CHANGES, LEVELS, SIZES, TITLES, additive
 
 from companion.analysis.bootstrap import subject_sums
 from companion.analysis.effects import (
     average_seeds,
     differences,
-    draw_effects,
-    draw_level_shares,
-    effect_sentences,
-    effective_sample_size,
-    findings,
-    interaction_sentences,
     interactions,
-    level_shares,
-    levels_table,
     main_effects,
     margin_of_error,
     model_differences,
     model_table,
     pooled_sd,
     resample_runs,
-    rounded,
     run_table,
-    sampler_table,
     seed_spread,
-    seen_share,
-    signed,
     stalled_table,
     sums_digest,
 )
 from companion.bp4d import AU_NAMES
-
-CHANGES = {"start": ["a", "b"], "target": ["x1", "x2"], "sampler": ["s", "m", "j"]}
-TITLES = {
-    change: {level: f"title {level}" for level in levels}
-    for change, levels in CHANGES.items()
-}
-LEVELS = {
-    "-".join(levels): dict(zip(CHANGES, levels))
-    for levels in product(*CHANGES.values())
-}
-SIZES = {"b": 0.2, "x2": -0.1, "m": 0.03, "j": 0.05}
-
-
-def additive(noise: float = 0.0) -> dict[str, np.ndarray]:
-    """Scores (1 + 400, 5): the sum of the levels' effects, and noise."""
-    generator = np.random.default_rng(0)
-    return {
-        name: sum(SIZES.get(level, 0) for level in levels.values())
-        + noise * generator.normal(size=(401, 5))
-        for name, levels in LEVELS.items()
-    }
 
 
 def test_effects_that_add_up_are_found_exactly():
@@ -338,155 +303,3 @@ def test_differences_of_two_models():
     assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
     assert row["seeds ±"] == margin_of_error(0.01, 4, 1)
     assert model_differences({}, scored, (0.01, 4)).empty
-
-
-# -- what samplers draw
-
-
-@pytest.mark.parametrize(
-    "weights, size",
-    [([1, 1, 1, 1], 4), ([3, 1, 1, 1], 3), ([1, 0, 0, 0], 1), ([0.2, 0.2], 2)],
-)
-def test_the_effective_sample_size_by_hand(weights, size):
-    assert effective_sample_size(np.array(weights)) == pytest.approx(size)
-
-
-def test_a_mean_has_the_variance_that_the_effective_sample_size_says():
-    weights = np.random.default_rng(0).exponential(size=30)
-    numbers = np.random.default_rng(1).normal(size=(50_000, 30))
-    variance = np.average(numbers, axis=1, weights=weights).var()
-    assert 1 / variance == pytest.approx(effective_sample_size(weights), rel=0.03)
-
-
-def test_the_share_of_frames_that_draws_reach():
-    """Against draws; of two equal weights, by hand: 1 - 1/4."""
-    assert seen_share(np.ones(2)) == pytest.approx(0.75)
-    weights = np.random.default_rng(0).exponential(size=400)
-    generator, chances = np.random.default_rng(1), weights / weights.sum()
-    seen = [len(np.unique(generator.choice(400, 400, p=chances))) for _ in range(200)]
-    assert seen_share(weights) == pytest.approx(np.mean(seen) / 400, abs=0.005)
-
-
-LABELS = np.array([[0, 0, 0, 0, 0], [5, 0, 0, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]])
-WEIGHTS = {"equal": np.ones(4), "odd": np.array([0.0, 1, 1, 2])}
-
-
-def test_the_table_of_samplers():
-    table = sampler_table(WEIGHTS, LABELS)
-    assert table["without any AU (%)"].tolist() == [25, 0]
-    assert table["with a level 5 (%)"].tolist() == [25, 25]
-    assert table["n_eff (%)"].tolist() == pytest.approx([100, 100 * 16 / 6 / 4])
-    assert table.loc["equal", "seen (%)"] == pytest.approx(100 * (1 - 0.75**4))
-
-
-def test_the_shares_of_the_levels():
-    table = level_shares(WEIGHTS, LABELS).set_index(["sampler", "AU", "level"])["share"]
-    assert table["odd"]["AU06"].tolist() == [0.5, 0.25, 0, 0, 0, 0.25]
-    assert table["equal"]["AU17"].tolist() == [0.25, 0.75, 0, 0, 0, 0]
-    assert (table.groupby(["sampler", "AU"]).sum() == 1).all()
-
-
-def test_the_drawn_shares():
-    figure = Figure(layout="constrained")
-    axes = figure.subplots(1, 5)
-    draw_level_shares(axes, level_shares(WEIGHTS, LABELS))
-    heights = [bar.get_height() for bar in axes[0].patches]
-    assert heights == [0.5, 0.25, 0, 0, 0, 0.25] * 2
-    places = [bar.get_x() + bar.get_width() / 2 for bar in axes[0].patches]
-    assert places[5] == pytest.approx(4.8) and places[11] == pytest.approx(5.2)
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["equal", "odd"]
-
-
-# -- words and pictures
-
-
-def test_what_each_level_sets():
-    changes = {"start": {"a": {"title": "random", "learning_rate": 0.01}, "b": None}}
-    table = levels_table(changes, {"start": {"a": "random", "b": "start b"}})
-    assert table.to_numpy().tolist() == [["start", "random", "learning rate", "0.01"]]
-
-
-def test_clear_effects_become_sentences_the_largest_first():
-    small = {name: 0.05 * scores for name, scores in additive().items()}
-    table = main_effects(LEVELS, TITLES, small, (0.001, 4))
-    sentences = effect_sentences(table)
-    assert sentences[0] == (
-        "Going from *title a* to *title b* raises the mean ICC by 0.010 "
-        "(95 % interval +0.008 to +0.012)."
-    )
-    assert sentences[1].startswith(
-        "Going from *title x1* to *title x2* lowers the mean ICC by 0.005"
-    )
-    assert len(sentences) == 3  # "m" is lost in the spread over seeds
-    assert effect_sentences(main_effects(LEVELS, TITLES, small, (np.nan, 0))) == []
-    assert effect_sentences(main_effects(LEVELS, TITLES, {}, (0.01, 4))) == []
-
-
-def test_clear_interactions_become_sentences():
-    scored = additive()
-    for name, levels in LEVELS.items():
-        both = levels["start"] == "b" and levels["target"] == "x2"
-        scored[name] = scored[name] - 0.08 * both
-    table = interactions(LEVELS, TITLES, scored, (0.001, 4))
-    margin = margin_of_error(0.001, 4, 1.5)
-    assert interaction_sentences(table) == [
-        "The effect of *title b* is 0.080 lower with *title x2* than with *title x1*: "
-        "+0.120 and +0.200 (95 % interval "
-        f"−{0.08 + margin:.3f} to −{0.08 - margin:.3f} for the difference)."
-    ]
-
-
-def test_findings_count_what_is_clear():
-    scored = {name: 0.05 * scores for name, scores in additive().items()}
-    of = LEVELS, TITLES, scored
-    text = findings(main_effects(*of, (0.001, 4)), interactions(*of, (0.001, 4)))
-    first, empty, *lines = text.split("\n")
-    assert first == (
-        "3 of 4 main effects and 0 of 5 interactions have a 95 % interval over people "
-        "and seeds that leaves out 0. If nothing had any effect, at least one of 9 "
-        "independent intervals would leave it out with a probability of 37 %."
-    )
-    assert empty == "" and len(lines) == 3
-    assert all(line.startswith("- Going from *title ") for line in lines)
-    no_seeds = np.nan, 0
-    text = findings(main_effects(*of, no_seeds), interactions(*of, no_seeds))
-    assert text.startswith("0 of 4 main effects and 0 of 5 interactions have")
-    assert text.endswith("(No model has two runs, so no interval is known.)\n")
-    nothing = LEVELS, TITLES, {}
-    text = findings(main_effects(*nothing, no_seeds), interactions(*nothing, no_seeds))
-    assert text.startswith("0 of 0 main effects and 0 of 0")
-
-
-def test_rounded_numbers_have_no_negative_zero():
-    table = pd.DataFrame({"a": ["x"], "b": [-0.0001], "c": [3], "d": [0.12345]})
-    assert rounded(table).to_csv() == ",a,b,c,d\n0,x,0.0,3,0.123\n"
-
-
-@pytest.mark.parametrize(
-    "value, text",
-    [(0.0421, "+0.042"), (-0.0421, "−0.042"), (-0.0001, "0.000"), (0.0, "0.000")],
-)
-def test_a_number_with_its_sign(value, text):
-    assert signed(value) == text
-
-
-def test_the_drawn_effects():
-    table = main_effects(LEVELS, TITLES, additive(noise=0.1), (0.01, 4))
-    left, right = Figure().subplots(1, 2, sharey=True)
-    draw_effects(left, right, table)
-    labels = [label.get_text() for label in left.get_yticklabels()]
-    assert labels[0] == "title b\n(not title a)" and len(labels) == 4
-    means = table[table["AU"] == "mean"]
-    dots = [line.get_xydata()[0] for line in left.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose([x for x, _ in dots], means["size"])
-    entries = [text.get_text() for text in right.get_legend().get_texts()]
-    assert entries == list(AU_NAMES)
-    assert left.get_ylim() == (3.5, -0.5)  # the first effect is at the top
-
-
-@pytest.mark.filterwarnings("error")
-def test_no_effect_can_be_drawn():
-    left, right = Figure().subplots(1, 2, sharey=True)
-    draw_effects(left, right, main_effects(LEVELS, TITLES, {}, (0.01, 4)))
-    assert left.get_yticklabels() == []
