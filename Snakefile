@@ -142,6 +142,9 @@ if PROFILE["standin"]:
     rule stand_in:
         input:
             RENDERER,
+            "companion/analysis/blocks.py",
+            "companion/analysis/diagram.py",
+            "companion/analysis/pictures.py",
             "data/bp4d_statistics.json",
             notebook="notebooks/00_stand_in.ipynb",
         output:
@@ -167,7 +170,9 @@ rule cleaning:
         DATA,
         PROFILE["boxes"] or [],
         sources("bp4d", "faces"),
+        "companion/analysis/pictures.py",
         "companion/crops/store.py",
+        "companion/standin/damage.py",
         notebook="notebooks/01_data_cleaning.ipynb",
     output:
         CLEAN,

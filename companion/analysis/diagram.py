@@ -1,17 +1,11 @@
-"""The way of the data as boxes and arrows, and sheets of photographs.
+"""The way of the data as boxes and arrows, which notebook 00 opens with."""
 
-Notebook 00 draws the way first; it and notebook 01 show sheets of faces.
-"""
-
-import io
-from collections.abc import Mapping, Sequence
-from itertools import pairwise, zip_longest
-from pathlib import Path
+from collections.abc import Mapping
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
@@ -108,57 +102,6 @@ def draw_way(stages: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
                 _draw_network(ax, blocks, low)
                 before = (left + width - 1, low)
     return figure
-
-
-def draw_sheet(
-    pictures: Sequence[np.ndarray], titles: Sequence[str], columns: int, heading: str
-) -> Figure:
-    """A sheet of pictures in rows, each below its title, as wide as a page's text.
-
-    Args:
-        pictures: uint8 (h, w, 3), at least one; the first sets the height of a row.
-        titles: one for each picture; they can have several lines.
-        columns: pictures in a row.
-        heading: over all of them.
-
-    Raises:
-        ValueError: there are not as many titles as pictures.
-    """
-    if len(pictures) != len(titles):
-        raise ValueError(f"{len(pictures)} pictures, but {len(titles)} titles")
-    rows = -(-len(pictures) // columns)
-    lines = 1 + max(title.count("\n") for title in titles)
-    high, wide = pictures[0].shape[:2]
-    height = TEXT_WIDTH / columns * high / wide + 0.12 * lines + 0.04
-    size = (TEXT_WIDTH, rows * height + 0.25)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
-    figure.suptitle(heading, fontsize=8)
-    for ax, picture, title in zip_longest(axes.flat, pictures, titles):
-        ax.axis("off")
-        if picture is not None:
-            ax.imshow(picture)
-            ax.set_title(title, fontsize=6, pad=2)
-    return figure
-
-
-def as_jpeg(figure: Figure, path: Path | None = None, quality: int = 70) -> Image:
-    """Close a figure of photographs and return it as a JPEG, which a notebook shows.
-
-    As PNG it would be five times as large.
-
-    Args:
-        figure: which is closed.
-        path: where the JPEG is also written; missing folders are made.
-        quality: of the JPEG, up to 95.
-    """
-    file = io.BytesIO()
-    figure.savefig(file, format="jpeg", dpi=120, pil_kwargs={"quality": quality})
-    plt.close(figure)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.getvalue())
-    return Image(file.getvalue())
 
 
 def _draw_box(

@@ -1,6 +1,9 @@
-"""Notebook 03's pictures of faces: crops with their squares, and one photograph."""
+"""Sheets of faces, crops with their squares, one photograph; and JPEGs of them."""
 
 import io
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,11 +18,54 @@ from companion.faces.crop import crop_face
 from companion.faces.detect import detect_faces
 
 
-def as_jpeg(figure: Figure) -> Image:
-    """The figure for a notebook; photographs make large PNG files. It is closed."""
+def draw_sheet(
+    pictures: Sequence[np.ndarray], titles: Sequence[str], columns: int, heading: str
+) -> Figure:
+    """A sheet of pictures in rows, each below its title, as wide as a page's text.
+
+    Args:
+        pictures: uint8 (h, w, 3), at least one; the first sets the height of a row.
+        titles: one for each picture; they can have several lines.
+        columns: pictures in a row.
+        heading: over all of them.
+
+    Raises:
+        ValueError: there are not as many titles as pictures.
+    """
+    if len(pictures) != len(titles):
+        raise ValueError(f"{len(pictures)} pictures, but {len(titles)} titles")
+    rows = -(-len(pictures) // columns)
+    lines = 1 + max(title.count("\n") for title in titles)
+    high, wide = pictures[0].shape[:2]
+    height = TEXT_WIDTH / columns * high / wide + 0.12 * lines + 0.04
+    size = (TEXT_WIDTH, rows * height + 0.25)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.02, wspace=0, hspace=0)
+    figure.suptitle(heading, fontsize=8)
+    for ax, picture, title in zip_longest(axes.flat, pictures, titles):
+        ax.axis("off")
+        if picture is not None:
+            ax.imshow(picture)
+            ax.set_title(title, fontsize=6, pad=2)
+    return figure
+
+
+def as_jpeg(figure: Figure, path: Path | None = None, quality: int = 70) -> Image:
+    """Close a figure of photographs and return it as a JPEG, which a notebook shows.
+
+    As PNG it would be five times as large.
+
+    Args:
+        figure: which is closed.
+        path: where the JPEG is also written; missing folders are made.
+        quality: of the JPEG, up to 95.
+    """
     file = io.BytesIO()
-    figure.savefig(file, format="jpeg", dpi=100, pil_kwargs={"quality": 75})
+    figure.savefig(file, format="jpeg", dpi=120, pil_kwargs={"quality": quality})
     plt.close(figure)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.getvalue())
     return Image(file.getvalue())
 
 

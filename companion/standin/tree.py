@@ -41,7 +41,7 @@ from companion.standin.person import Identity, make_identity
 MODULES = sorted(
     path.stem
     for path in Path(__file__).parent.glob("*.py")
-    if path.stem not in ("__init__", "__main__", "pretrain")
+    if path.stem not in ("__init__", "__main__", "ceiling", "damage", "pretrain")
 )
 """The modules that the bytes of a tree depend on."""
 JPEG_QUALITY = 92

@@ -1,18 +1,11 @@
-"""The picture of the way: every stage, arrow and number is drawn, inside its box.
-
-And sheets of photographs: the pictures in order, each under its title.
-"""
-
-import io
+"""The picture of the way: every stage, arrow and number is drawn, inside its box."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.patches import FancyBboxPatch, Rectangle
-from PIL import Image
 
-from companion.analysis.diagram import as_jpeg, draw_sheet, draw_way, way_stages
+from companion.analysis.diagram import draw_way, way_stages
 from companion.base.figures import figure_style, save_figure
 
 BLOCKS = pd.DataFrame(
@@ -88,35 +81,3 @@ def test_it_can_be_saved(figure, tmp_path):
     saved = pd.read_csv(path, keep_default_na=False, dtype={"notebook": str})
     pd.testing.assert_frame_equal(saved, stages())
     assert (tmp_path / "way_of_the_data.svg").stat().st_size > 1000
-
-
-def sheet(count: int):
-    figure_style()
-    pictures = [np.full((30, 20, 3), 10 * n, dtype=np.uint8) for n in range(count)]
-    return draw_sheet(pictures, [f"number {n}" for n in range(count)], 4, "all")
-
-
-def test_a_sheet_shows_all_pictures_in_order():
-    figure = sheet(6)
-    assert len(figure.axes) == 8 and figure.get_suptitle() == "all"
-    for number, ax in enumerate(figure.axes[:6]):
-        assert ax.get_title() == f"number {number}"
-        assert (ax.images[0].get_array() == 10 * number).all()
-    assert not any(ax.images or ax.axison for ax in figure.axes[6:])
-    plt.close(figure)
-
-
-def test_titles_are_counted():
-    with pytest.raises(ValueError, match="1 pictures, but 2 titles"):
-        draw_sheet([np.zeros((3, 3, 3), np.uint8)], ["a", "b"], 1, "")
-
-
-def test_a_sheet_is_written_as_jpeg_and_closed(tmp_path):
-    path, before = tmp_path / "new" / "sheet.jpg", plt.get_fignums()
-    shown = as_jpeg(sheet(2), path)
-    assert plt.get_fignums() == before
-    assert shown.data == path.read_bytes()
-    with Image.open(io.BytesIO(shown.data)) as picture:
-        assert picture.format == "JPEG" and picture.width > 500
-    assert len(as_jpeg(sheet(2), quality=10).data) < len(shown.data)
-    assert [*tmp_path.iterdir()] == [path.parent]

@@ -10,15 +10,11 @@ from companion.analysis.pictures import (
     as_jpeg,
     crop_photograph,
     draw_photograph,
+    draw_sheet,
     draw_squares,
 )
+from companion.base.figures import figure_style
 from companion.crops.squares import central_corners
-
-
-def test_a_figure_becomes_a_jpeg_and_is_closed():
-    figure = plt.figure(figsize=(2, 1))
-    picture = Image.open(io.BytesIO(as_jpeg(figure).data))
-    assert picture.format == "JPEG" and not plt.fignum_exists(figure.number)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -63,3 +59,35 @@ def test_a_photograph_is_drawn_with_box_square_and_estimates():
     low, high = bars.get_ylim()
     assert low < -0.9 and high > 5.6 and bars.get_title() == "by a network"
     plt.close(figure)
+
+
+def sheet(count: int):
+    figure_style()
+    pictures = [np.full((30, 20, 3), 10 * n, dtype=np.uint8) for n in range(count)]
+    return draw_sheet(pictures, [f"number {n}" for n in range(count)], 4, "all")
+
+
+def test_a_sheet_shows_all_pictures_in_order():
+    figure = sheet(6)
+    assert len(figure.axes) == 8 and figure.get_suptitle() == "all"
+    for number, ax in enumerate(figure.axes[:6]):
+        assert ax.get_title() == f"number {number}"
+        assert (ax.images[0].get_array() == 10 * number).all()
+    assert not any(ax.images or ax.axison for ax in figure.axes[6:])
+    plt.close(figure)
+
+
+def test_titles_are_counted():
+    with pytest.raises(ValueError, match="1 pictures, but 2 titles"):
+        draw_sheet([np.zeros((3, 3, 3), np.uint8)], ["a", "b"], 1, "")
+
+
+def test_a_sheet_is_written_as_jpeg_and_closed(tmp_path):
+    path, before = tmp_path / "new" / "sheet.jpg", plt.get_fignums()
+    shown = as_jpeg(sheet(2), path)
+    assert plt.get_fignums() == before
+    assert shown.data == path.read_bytes()
+    with Image.open(io.BytesIO(shown.data)) as picture:
+        assert picture.format == "JPEG" and picture.width > 500
+    assert len(as_jpeg(sheet(2), quality=10).data) < len(shown.data)
+    assert [*tmp_path.iterdir()] == [path.parent]
