@@ -155,10 +155,9 @@ def judge_readings(table: pd.DataFrame) -> str:
     one = ranks["estimates"] < ONE
     answer = "One thing" if one else f"About {ranks['estimates']:.1f} things"
     more = "more" if means["estimates"] > means["labels"] else "no more"
-    also = "as in the paper" if more == "more" else "not as in the paper"
     return (
         f"**{answer}, by the effective rank.** That of the estimates of {count} AUs is "
         f"{ranks['estimates']:.1f}, {against} the {ranks['labels']:.1f} of the labels. "
-        f"The estimates are {more} correlated than the labels ({also}): "
+        f"The estimates are {more} correlated than the labels of the same frames: "
         f"{means['estimates']:z.2f} on average, against {means['labels']:z.2f}."
     )
