@@ -83,7 +83,7 @@ def draw_blocks(ax: Axes, blocks: pd.DataFrame, size: int) -> np.ndarray:
         ax.text(middle, 0.75, above, **names)
         ax.text(middle, -0.78, f"{block.channels:,}" if connected else shape, **names)
         ax.text(middle, -1.15, f"{block.parameters:,}" if middle else "", **names)
-    ax.text(-0.6, -0.78, "hands on", **names | {"ha": "right"})
+    ax.text(-0.6, -0.78, "output shape", **names | {"ha": "right"})
     ax.text(-0.6, -1.15, "weights", **names | {"ha": "right"})
     ax.set(xlim=(-1.4, len(rows) - 0.4), ylim=(-1.35, 1.0))
     ax.axis("off")

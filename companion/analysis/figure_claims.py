@@ -187,10 +187,11 @@ def _judge_labels(
         levels = pd.DataFrame(counts.sum(axis=0).T, columns=list(AU_NAMES))
         source = source_of_r = title
         r = [_all(sums)]
-    claim, holds, because = _apart("labels", r)
+    drawn = None if standin else _resampled(sums)
+    pairs = _together("labels", r), _alone("labels", r, drawn)
     return [
         *(_row("Figure 2", c, h, f"{source}: {b}") for c, h, b in _figure_2(levels)),
-        _row("Section V", claim, holds, f"{source_of_r}: {because}"),
+        *(_row("Section V", c, h, f"{source_of_r}: {b}") for c, h, b in pairs),
     ]
 
 
@@ -329,10 +330,7 @@ def _figure_7(
     And by the correlations of the training labels, whose people are not known here:
     their own uncertainty is left out.
     """
-    drawn = resamples(len(labels), RESAMPLES, 0)
-    again, guessed = (
-        pearson(np.tensordot(drawn, s, axes=1)) for s in (labels, estimates)
-    )
+    again, guessed = _resampled(labels), _resampled(estimates)
     r, e = _all(labels), _all(estimates)
     t = np.array([training[i, j] for i, j in PAIRS])
     tendency, _ = percentile_interval(_across(again, guessed))
@@ -341,7 +339,8 @@ def _figure_7(
     trained = np.abs(t[~WITH_17]).mean()
     defined = not np.isnan([r, e, t]).any()
     return [
-        _apart("estimates", [e]),
+        _together("estimates", [e]),
+        _alone("estimates", [e], guessed),
         (
             "the model captures “a tendência entre os AUs” (the tendency among the "
             "AUs)",
@@ -366,18 +365,55 @@ def _across(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return pearson(np.stack([term.sum(axis=-1) for term in terms], axis=-1))
 
 
-def _apart(what: str, several: list[np.ndarray]) -> Statement:
-    """AU17 by itself, the four others together; by r of each pair, (10,) each."""
+def _together(what: str, several: list[np.ndarray]) -> Statement:
+    """AU06, AU10, AU12 and AU14 correlate more strongly than AU17 with any of them.
+
+    Args:
+        what: whose correlations.
+        several: r of each pair, (10,), once for each source of them.
+    """
     undefined = any(np.isnan(r).any() for r in several)
     weakest = [r[~WITH_17].min() for r in several]
     strongest = [np.abs(r[WITH_17]).max() for r in several]
     return (
-        f"{what}: AU06, AU10, AU12 and AU14 correlate, AU17 “não tem correlação com as "
-        "demais” (has no correlation with the others)",
+        f"{what}: “uma correlação mais forte entre as AU06, AU10, AU12 e AU14” (a "
+        "stronger correlation between AU06, AU10, AU12 and AU14)",
         None if undefined else all(w > s for w, s in zip(weakest, strongest)),
         f"r at least {min(weakest):z.2f} among the four, |r| at most "
         f"{max(strongest):.2f} with AU17",
     )
+
+
+def _alone(what: str, several: list[np.ndarray], drawn: np.ndarray | None) -> Statement:
+    """AU17 has no correlation with the others: every interval over people holds 0.
+
+    Args:
+        what, several: as for `_together`.
+        drawn: r of each pair in resamples of the people, (R, 10); None if there are
+            no people to resample.
+    """
+    strongest = max(np.abs(r[WITH_17]).max() for r in several)
+    holds, because = None, f"|r| at most {strongest:.2f}; an interval needs the people"
+    if drawn is not None:
+        low, high = percentile_interval(drawn[:, WITH_17])
+        includes_0 = (low <= 0) & (high >= 0)
+        if not np.isnan([low, high]).any():
+            holds = bool(includes_0.all())
+        because = (
+            f"|r| at most {strongest:.2f}; {includes_0.sum()} of 4 intervals hold 0"
+        )
+    return (
+        f"{what}: AU17 “não tem correlação com as demais” (has no correlation with the "
+        "others)",
+        holds,
+        because,
+    )
+
+
+def _resampled(sums: np.ndarray) -> np.ndarray:
+    """Pearson's r of each pair in resamples of the people: (R, 10)."""
+    drawn = resamples(len(sums), RESAMPLES, 0)
+    return pearson(np.tensordot(drawn, sums, axes=1))
 
 
 def _cause(counts: pd.DataFrame) -> Statement:

@@ -92,8 +92,11 @@ def test_correlations_are_those_of_pandas():
 def test_a_perfect_model_is_similar_close_and_captures_the_tendency():
     labels, subjects = made_up()
     verdicts = judged(labels, np.where(labels == UNKNOWN, 0, labels), subjects)
-    for words in ("distribuição similar", "a tendência", "labels: ", "estimates: AU06"):
+    for words in ("distribuição similar", "a tendência", "labels: “", "estimates: “"):
         assert about(verdicts, words)[0] == "holds", words
+    for words in ("labels: AU17", "estimates: AU17"):
+        assert about(verdicts, words)[0] == "holds", words
+        assert "4 of 4 intervals hold 0" in about(verdicts, words)[1]
     for words in ("no estimate of 5", "estimadas com intensidade 5"):
         assert about(verdicts, words)[0] == "does not hold", words
     # the same correlations are not larger; nothing is wrong, so nothing is close
@@ -138,7 +141,9 @@ def test_larger_means_larger_beyond_the_choice_of_people():
     estimates = np.repeat(np.where(labels == UNKNOWN, 0, labels)[:, [0]], 5, axis=1)
     verdicts = judged(labels, estimates, subjects)
     assert about(verdicts, "do conjunto de treino")[0] == "holds"
-    assert about(verdicts, "estimates: AU06")[0] == "does not hold"  # AU17 is with them
+    assert about(verdicts, "estimates: “")[0] == "does not hold"  # AU17 is with them
+    assert about(verdicts, "estimates: AU17")[0] == "does not hold"
+    assert "0 of 4 intervals" in about(verdicts, "estimates: AU17")[1]
 
 
 def test_the_labels_are_judged_by_what_is_public_or_by_those_at_hand():
@@ -150,7 +155,8 @@ def test_the_labels_are_judged_by_what_is_public_or_by_those_at_hand():
         ("predominante", "holds"),
         ("rarer than the one below", "does not hold"),
         ("the rarest", "holds"),
-        ("labels: ", "holds"),
+        ("labels: “", "holds"),
+        ("labels: AU17", "cannot be decided here"),
     ]:
         assert about(public, words)[0] == verdict
         assert "BP4D" in about(public, words)[1]
@@ -166,7 +172,7 @@ def test_a_stand_in_decides_nothing_about_estimates_and_says_what_it_found():
     estimates = np.where(labels == UNKNOWN, 0, labels)
     here = judged(labels, estimates, subjects)
     there = judged(labels, estimates, subjects, standin=True)
-    for claim, (verdict, because) in list(there.items())[4:]:
+    for claim, (verdict, because) in list(there.items())[5:]:
         assert verdict == "cannot be decided here"
         if here[claim][0] != verdict:
             assert because.startswith(f"on made-up data it {here[claim][0]}: ")
