@@ -29,10 +29,10 @@
 ##
 ## PROFILE names a file of notebooks/profiles: `make PROFILE=bp4d` is the real data.
 ## PROCESSES=4 lets four GPUs share each training; without it each has one process.
-## GRID=ablation_batch trains the 72 runs of three seeds and three samplers; SLURM="gpus=1 --executor
-## slurm --jobs 8" runs a grid on a cluster (docs/running.md). A grid's failed run is tried once more, stands as
-## failed in its table, and stops none of the others.
-## What a run would do: .venv/bin/python -m snakemake -n --config profile=standin
+## GRID=ablation_batch trains the 72 runs of three seeds and three samplers. SLURM="gpus=1
+## --executor slurm --jobs 8" runs a grid on a cluster (docs/running.md). If a run of a grid
+## fails twice, its table says so, and the other runs go on.
+## What would run: .venv/bin/python -m snakemake -n --config profile=standin
 
 OS ?=
 ifeq ($(OS),Windows_NT)
@@ -61,13 +61,13 @@ LOCK = mkdir -p runs && locked= && lock=runs/$(PROFILE).lock && \
 		flock -n -E 75 $$lock true; code=$$?; \
 		case $$code in \
 			0) locked="flock -n -E 75 $$lock";; \
-			75) echo "make: another one is at work on runs/$(PROFILE): waiting 20 s for its end" >&2; \
+			75) echo "make: another make is working on runs/$(PROFILE): waiting up to 20 s" >&2; \
 				locked="flock -w 20 -E 75 $$lock";; \
-			*) echo "make: no lock (flock ended with $$code): start no second make beside this" >&2;; \
+			*) echo "make: no lock (flock returned $$code): do not start a second make beside this one" >&2;; \
 		esac; \
 	fi
 BUSY = { code=$$?; test $$code != 75 || \
-	echo "make: another one is still at work: wait for it, or stop it" >&2; exit $$code; }
+	echo "make: another make is still working: wait for it, or stop it" >&2; exit $$code; }
 # One training at a time where there is a GPU, as many as there are cores where not.
 GPU := $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo --resources gpu=1)
 # Keep the outputs of a job that fails.
@@ -80,8 +80,8 @@ PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
 
 # A bar redrawn once a second can be watched, and leaves a log that can be read.
 export TQDM_MININTERVAL ?= 1
-# glibc keeps the memory that it is given back: the gradients of 30 million weights are
-# allocated anew at each step, and a step on fresh pages takes a third longer.
+# glibc keeps the memory that is freed: each step allocates its activations and gradients anew,
+# and on fresh pages a step of the default network takes about a tenth longer.
 export MALLOC_MMAP_MAX_ ?= 0
 export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
 # Set aside what the caller's other work left: packages on PYTHONPATH, pip's target, a cluster's

@@ -276,16 +276,20 @@ rule icc:
 rule claims:
     input:
         RUNS,
+        "aulib/inference.py",
         "aulib/loss.py",
         "aulib/sampler.py",
+        "companion/standin/labels.py",
         sources("analysis"),
         "data/paper_table_2.csv",
         "data/bp4d_statistics.json",
+        "notebooks/grids/ablation.yaml",
+        "notebooks/grids/table_2.yaml",
         notebook="notebooks/08_claims.ipynb",
     output:
         notebook=f"{RUN}/notebooks/08_claims.ipynb",
     params:
-        settings("title", "seeds", "models"),
+        settings("title", "seeds", "models", "standin"),
     shell:
         "{NOTEBOOK} {input.notebook} {output.notebook} -p profile {NAME} -p source runs"
 

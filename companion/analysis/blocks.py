@@ -10,7 +10,21 @@ from matplotlib.patches import Rectangle
 from torch import nn
 from torchvision.models.vgg import VGG
 
+from aulib.model import build_model
 from companion.base.figures import TEXT_WIDTH
+
+
+def full_size(method: str) -> int:
+    """Weights and biases of a method's network at full width.
+
+    The network is built without memory for its numbers.
+
+    Args:
+        method: as in `aulib.model.build_model`.
+    """
+    with torch.device("meta"):
+        network = build_model(method)
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def network_blocks(network: VGG, size: int) -> pd.DataFrame:

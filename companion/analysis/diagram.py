@@ -43,8 +43,10 @@ def way_stages(
         blocks: from `companion.analysis.blocks.network_blocks`.
 
     Returns:
-        One row for each stage, in order: `stage`; `text`, its lines; `notebook`, what
-        is written on the arrow that leads to it; and `row` of the drawing, from 0.
+        One row for each stage, in order: `stage`; `text`, its lines, in which a
+        notebook beside the way has a colon before its number; `notebook`, what is
+        written on the arrow that leads to it; and `row` of the drawing, from 0. Along
+        the way the notebooks' numbers never fall.
     """
     outputs = blocks["channels"].iloc[-1]
     each = {"train": frames_per_task, "evaluation": frames_per_task}
@@ -65,8 +67,8 @@ def way_stages(
         ("VGG16", "", "02 and 03", NETWORK),
         (f"{outputs} outputs", "one for\neach AU", "03", 2),
         ("Eq. 3", "scale, round,\nlimit", "03", 2),
-        ("levels", "0 to 5 for\neach AU", "05", 2),
-        ("ICC(3,1)", f"{outputs} scores and\ntheir mean", "07", 2),
+        ("levels", "0 to 5 for\neach AU;\nfigures: 05", "03", 2),
+        ("ICC(3,1)", f"{outputs} scores and\ntheir mean;\nexplained: 07", "04", 2),
         ("Table II", "ablation: 06\nclaims: 08", "04", 2),
     ]
     return pd.DataFrame(stages, columns=["stage", "text", "notebook", "row"])

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import entropy
 
 from aulib.sampler import MultinomialSampler
 from companion.base.figures import TEXT_WIDTH
@@ -92,6 +93,38 @@ def draw_level_shares(axes: Iterable[Axes], table: pd.DataFrame) -> None:
     ax.figure.axes[0].set_ylabel("share of the draws")
     handles = ax.get_legend_handles_labels()
     ax.figure.legend(*handles, loc="outside lower center", ncols=max(len(samplers), 1))
+
+
+def level_balance(weights: dict[str, np.ndarray], levels: np.ndarray) -> pd.DataFrame:
+    """How evenly the draws are spread over the six levels of each AU.
+
+    Arguments as in `sampler_table`. Returns the entropy of the shares over that of
+    equal shares, one row for each sampler and one column for each AU: 1 if all six
+    levels are equally frequent, 0 if one has all draws.
+    """
+    rows = {
+        name: [entropy(np.bincount(y, own)) / np.log(len(LEVELS)) for y in levels.T]
+        for name, own in weights.items()
+    }
+    return pd.DataFrame(rows, AU_NAMES).T
+
+
+def describe_extremes(labels: np.ndarray, weights: np.ndarray) -> str:
+    """The weight of the most frequent label vector and the largest weight, in words.
+
+    Args:
+        labels: int array (M, Q), levels 0..5.
+        weights: float array (M,).
+    """
+    vectors, place, times = np.unique(
+        labels, axis=0, return_index=True, return_counts=True
+    )
+    most = times.argmax()
+    vector = ", ".join(map(str, vectors[most]))
+    return (
+        f"the most frequent vector, ({vector}), has {weights[place[most]]:.3f}, and "
+        f"the largest weight is {weights.max():.3f}"
+    )
 
 
 def varying_labels(labels: np.ndarray) -> np.ndarray:

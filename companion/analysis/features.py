@@ -1,13 +1,16 @@
 """The 4,096 features that the last layer reads, of many frames (Section III)."""
 
 import numpy as np
+import pandas as pd
 import torch
 from torch.nn.functional import interpolate
 from torchvision.models.vgg import VGG
 from tqdm import tqdm
 
 from aulib.model import build_model, features, imagenet_file
-from companion.analysis.spectrum import measure, spectrum
+from companion.analysis.spectrum import measure, read_spectrum, spectrum
+from companion.base.paths import ROOT, run_directory, training_directory
+from companion.base.profiles import load_profile, training_settings
 from companion.crops.batches import central_batches
 from companion.crops.store import CropStore
 from companion.training.device import memory_advice, open_accelerator
@@ -49,6 +52,86 @@ def extract_features(
                     images = interpolate(images, (side, side), mode="bilinear")
                 extracted.append(features(network, images).cpu().numpy())
     return np.concatenate(extracted)
+
+
+def spectrum_without(
+    profile: str, model: str, seed: int, store: CropStore, rows: np.ndarray, person: str
+) -> np.ndarray | None:
+    """The spectrum after fine-tuning of all frames but one person's: float64 (4096,).
+
+    Where the run's `best.pt` is on this machine, its spectrum is computed and written
+    to `runs/<profile>/pca/spectrum_without.csv`. As in `read_spectrum`, the recorded
+    one (`data/recorded/<profile>`) comes before it.
+
+    Args:
+        profile, model, seed: which run.
+        store: the crops.
+        rows: int array (N,), N >= 2, the frames of the other people.
+        person: who is left out; it names the column of the CSV.
+
+    Returns:
+        None if nothing is recorded for this person and the run has not been trained.
+
+    Raises:
+        torch.OutOfMemoryError: a batch does not fit into memory.
+    """
+    name, column = "spectrum_without.csv", f"variance without {person}"
+    own = run_directory(profile) / "pca" / name
+    best = training_directory(profile, model, seed) / "best.pt"
+    if best.is_file():
+        settings = load_profile(profile)
+        options = training_settings(settings, settings["models"][model])
+        network = build_model(
+            settings["models"][model]["method"], weights=best, width=options["width"]
+        )
+        found = extract_features(network, store, rows, settings["accumulation"])
+        own.parent.mkdir(parents=True, exist_ok=True)
+        table = pd.DataFrame({column: spectrum(found)})
+        table.to_csv(own, index=False, float_format="%.6g")
+    for path in (ROOT / "data" / "recorded" / profile / name, own):
+        if path.is_file() and column in (table := pd.read_csv(path)):
+            return table[column].to_numpy(dtype=np.float64)
+    return None
+
+
+def tuned_spectra(
+    profile: str, model: str, seed: int, store: CropStore, rows: np.ndarray, person: str
+) -> dict[str, np.ndarray]:
+    """The spectra after fine-tuning, of all people and without one of them.
+
+    Args:
+        profile, model, seed, store, rows, person: as in `spectrum_without`.
+
+    Returns:
+        "after" (`read_spectrum`) and "after, without <person>" (`spectrum_without`) →
+        variances, float64 (4096,), largest first; those that there are.
+    """
+    found = {
+        "after": read_spectrum(profile, model, seed),
+        f"after, without {person}": spectrum_without(
+            profile, model, seed, store, rows, person
+        ),
+    }
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def frame_table(squares: np.ndarray, extracted: np.ndarray) -> pd.DataFrame:
+    """How bright pictures are, and how large their features.
+
+    Args:
+        squares: uint8 array (N, S, S, 3), what the network gets.
+        extracted: float array (N, 4096), their features.
+
+    Returns:
+        One row for each picture: "brightness", its mean, 0..255; "length of h", the
+        features' Euclidean norm; "zeros, %" of the features.
+    """
+    columns = {
+        "brightness": squares.mean(axis=(1, 2, 3)),
+        "length of h": np.linalg.norm(extracted, axis=1),
+        "zeros, %": 100 * (extracted == 0).mean(axis=1),
+    }
+    return pd.DataFrame(columns)
 
 
 def describe_imagenet(

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from aulib import UNKNOWN
 from companion.analysis.bootstrap import percentile_interval, resamples, subject_sums
-from companion.analysis.claims import VERDICTS
+from companion.analysis.claims import Claim, claim_row, row_of_ours
 from companion.bp4d import AU_NAMES
 
 RESAMPLES = 10_000
@@ -137,7 +137,7 @@ def figure_claims(
     published: dict,
     title: str,
     standin: bool,
-) -> list[dict[str, str]]:
+) -> list[Claim]:
     """Judge what the paper says about Figures 2, 5, 6 and 7.
 
     Args:
@@ -150,8 +150,7 @@ def figure_claims(
         standin: whether they are a stand-in's, which decide nothing about BP4D.
 
     Returns:
-        Rows with where, claim, verdict and because, like
-        `companion.analysis.claims.judge_claim`; nothing is printed.
+        Claims with their verdicts; nothing is printed.
     """
     subjects = np.asarray(subjects).astype(str)
     masked = np.where(labels == UNKNOWN, UNKNOWN, estimates)
@@ -164,19 +163,17 @@ def figure_claims(
     ]
     return [
         *_judge_labels(counts, r_labels, published, title, standin),
-        *(_judge_estimates(*stated, title, standin) for stated in about_estimates),
-        _row("Section V", *_cause(_public_counts(published))),
+        *(
+            row_of_ours("Section V", *stated, title, standin)
+            for stated in about_estimates
+        ),
+        claim_row("Section V", *_cause(_public_counts(published))),
     ]
-
-
-def _row(where: str, claim: str, holds: bool | None, because: str) -> dict[str, str]:
-    verdict = VERDICTS[holds]
-    return {"where": where, "claim": claim, "verdict": verdict, "because": because}
 
 
 def _judge_labels(
     counts: np.ndarray, sums: np.ndarray, published: dict, title: str, standin: bool
-) -> list[dict[str, str]]:
+) -> list[Claim]:
     """By BP4D's labels where they are there, else by what is public about them."""
     if standin:
         levels, source = _public_counts(published), "public counts of BP4D"
@@ -190,19 +187,12 @@ def _judge_labels(
     drawn = None if standin else _resampled(sums)
     pairs = _together("labels", r), _alone("labels", r, drawn)
     return [
-        *(_row("Figure 2", c, h, f"{source}: {b}") for c, h, b in _figure_2(levels)),
-        *(_row("Section V", c, h, f"{source_of_r}: {b}") for c, h, b in pairs),
+        *(
+            claim_row("Figure 2", c, h, f"{source}: {b}")
+            for c, h, b in _figure_2(levels)
+        ),
+        *(claim_row("Section V", c, h, f"{source_of_r}: {b}") for c, h, b in pairs),
     ]
-
-
-def _judge_estimates(
-    claim: str, holds: bool | None, because: str, title: str, standin: bool
-) -> dict[str, str]:
-    """No verdict from a stand-in; what is found there becomes the evidence."""
-    if standin and holds is not None:
-        because = f"on {title} it {VERDICTS[holds]}: {because}"
-        return _row("Section V", claim, None, because)
-    return _row("Section V", claim, holds, f"{title}: {because}")
 
 
 def _public_counts(published: dict) -> pd.DataFrame:
@@ -292,8 +282,8 @@ def _figure_6(
             "expected levels)",
             None if np.isnan([near, low]).any() else bool(low > 0),
             f"{100 * within:.0f} % of the estimates are within one level; of the wrong "
-            f"ones {100 * near:.0f} % are one level off, and {100 * by_chance:.0f} % "
-            "would be if they were shuffled",
+            f"ones {100 * near:.0f} % are one level off, against "
+            f"{100 * by_chance:.0f} % after shuffling the estimates",
         ),
         (
             "AU12: the errors of level 1 “foram para os níveis 0 e 2” (went to the "

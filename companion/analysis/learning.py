@@ -159,9 +159,12 @@ def compare_with_record(profile: str, directory: Path) -> str:
     mine, recorded = (
         pd.read_csv(run / "metrics.csv")["mean"].max() for run in (directory, record)
     )
-    if abs(mine - recorded) <= RECORD_TOLERANCE:
-        return f"within {RECORD_TOLERANCE} of the recorded run"
-    return f"{mine - recorded:+.3f} from the recorded run"
+    apart = abs(mine - recorded)
+    verdict = "within" if apart <= RECORD_TOLERANCE else "more than"
+    return (
+        f"the best mean ICC differs from the recorded run's by {apart:.3f}: {verdict} "
+        f"the {RECORD_TOLERANCE} that we allow"
+    )
 
 
 def _parameters(directory: Path) -> dict:

@@ -1,4 +1,4 @@
-"""Pictures of Equations 3 and 4: where a level begins, and where the loss bends.
+"""Equations 3 and 4 together: where a level begins, and where the loss bends.
 
 The figures are returned and not shown.
 """
@@ -8,6 +8,9 @@ from collections.abc import Callable
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
+
+from aulib.inference import to_intensity
+from aulib.loss import scaled_smooth_l1
 
 SIZE = (4.6, 2.3)
 """Inches."""
@@ -25,11 +28,16 @@ def draw_steps(to_level: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
     starts, ends = [-2, *ties.tolist()], [*ties.tolist(), 12]
     ax.hlines(range(6), starts, ends, color="C0")
     ax.plot(ties, levels, "o", color="C0", ms=5, label="belongs to the step")
-    ax.plot(
-        ties, levels - 1, "o", color="C0", mfc="white", ms=5, label="does not belong"
-    )
+    hollow = {"color": "C0", "mfc": "white", "ms": 5, "zorder": 3}
+    ax.plot(ties, levels - 1, "o", **hollow, label="does not belong")
     wrong = to_even != levels
-    cross = {"color": "C5", "ms": 9, "mew": 1.5, "label": "torch.round differs"}
+    cross = {
+        "color": "C5",
+        "ms": 12,
+        "mew": 1.5,
+        "clip_on": False,
+        "label": "torch.round differs",
+    }
     ax.plot(ties[wrong], to_even[wrong], "x", **cross)
     ax.set(xlabel="output", ylabel="level", xticks=range(-1, 12, 2), title="Eq. 3")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -57,3 +65,26 @@ def draw_losses(smooth_l1: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.close(figure)
     return figure
+
+
+def shared_margin(scale: float) -> float:
+    """The share of the outputs where a quadratic loss and a right answer go together.
+
+    For each of the levels 1 to 4, and outputs from 0 to 5 levels in steps of .001, it
+    is asked whether the loss of Eq. 4 is quadratic there, and whether Eq. 3 answers
+    with the level.
+
+    Args:
+        scale: the factor of Eq. 3 and 4.
+
+    Returns:
+        The share of the outputs, 0..1, where both are so or neither is.
+    """
+    points = torch.arange(0.0005, 5, 0.001).repeat(4, 1) * scale  # no point is a tie
+    level = torch.arange(1, 5).reshape(-1, 1).expand_as(points)
+    points.requires_grad_()
+    scaled_smooth_l1(points, level, scale).backward()
+    steepness = points.grad.abs()
+    quadratic = steepness < steepness.max() * 0.9999
+    right = to_intensity(points.detach(), scale) == level
+    return float((quadratic == right).float().mean())

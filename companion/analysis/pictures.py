@@ -1,4 +1,4 @@
-"""Sheets of faces, crops with their squares, one photograph; and JPEGs of them."""
+"""Sheets of faces and of their changes, crops, one photograph; and JPEGs of them."""
 
 import io
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from companion.base.figures import TEXT_WIDTH
@@ -16,6 +18,8 @@ from companion.crops.squares import central_corners
 from companion.crops.store import CropStore
 from companion.faces.crop import crop_face
 from companion.faces.detect import detect_faces
+
+CHANGES = "PuOr_r"  # purple: darker; white: the same; orange: lighter
 
 
 def draw_sheet(
@@ -48,6 +52,57 @@ def draw_sheet(
             ax.imshow(picture)
             ax.set_title(title, fontsize=6, pad=2)
     return figure
+
+
+def on_one_canvas(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Pictures in the middle of white canvases of one size, all at the same scale.
+
+    Args:
+        pictures: uint8 (h, w, 3), of any sizes.
+
+    Returns:
+        uint8 (H, W, 3) each, H and W the largest height and width.
+    """
+    high, wide = np.max([picture.shape[:2] for picture in pictures], axis=0)
+    canvases = []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        canvas = np.full((high, wide, 3), 255, dtype=np.uint8)
+        top, left = (high - height) // 2, (wide - width) // 2
+        canvas[top : top + height, left : left + width] = picture
+        canvases.append(canvas)
+    return canvases
+
+
+def colour_change(picture: np.ndarray, before: np.ndarray, limit: float) -> np.ndarray:
+    """How much lighter or darker each pixel is than before, as a colour of `CHANGES`.
+
+    Args:
+        picture: uint8 (h, w, 3).
+        before: uint8 (h, w, 3).
+        limit: change of brightness, the mean of red, green and blue, in levels of 255,
+            from which the colour no longer grows.
+
+    Returns:
+        uint8 (h, w, 3).
+    """
+    change = picture.mean(axis=2) - before.mean(axis=2)
+    return plt.get_cmap(CHANGES)(Normalize(-limit, limit)(change), bytes=True)[..., :3]
+
+
+def add_change_bar(figure: Figure, limit: float) -> None:
+    """Add a colour bar to a sheet of `colour_change`, below it.
+
+    Args:
+        figure: from `draw_sheet`.
+        limit: that of `colour_change`.
+    """
+    colours = ScalarMappable(Normalize(-limit, limit), CHANGES)
+    options = {"orientation": "horizontal", "shrink": 0.5, "aspect": 40, "pad": 0.01}
+    bar = figure.colorbar(colours, ax=figure.axes, extend="both", **options)
+    label = "change of brightness against the neutral face, levels of 255"
+    bar.set_label(label, fontsize=7)
+    bar.ax.tick_params(labelsize=7)
 
 
 def as_jpeg(figure: Figure, path: Path | None = None, quality: int = 70) -> Image:

@@ -72,12 +72,14 @@ def describe_spectrum(variances: np.ndarray, frames: int) -> str:
     """
     if not variances.any():
         return f"The features of all {frames:,} frames are the same."
-    needed = components_for(variances, 0.95)
+    needed, rank = components_for(variances, 0.95), effective_rank(variances)
+    count = len(AU_NAMES)
+    room = "leave room for" if rank >= count else "have fewer directions than"
     return (
         f"Of {len(variances):,} principal components {needed:,} "
         f"hold 95 % of the variance of {frames:,} frames, and the first alone "
         f"{100 * variances[0] / variances.sum():.0f} %. The effective rank is "
-        f"{effective_rank(variances):.1f}."
+        f"{rank:.1f}: the features {room} {count} separate readings."
     )
 
 

@@ -121,6 +121,30 @@ def direction(before: pd.Series, after: pd.Series) -> str:
     return words[moves.pop()] if moves else "hardly changes the spectrum"
 
 
+def describe_tuning(table: pd.DataFrame, person: str) -> str:
+    """What fine-tuning does to the spectrum, in words, with a person and without.
+
+    Args:
+        table: from `spectrum_table`, with the rows "before", "before, without
+            <person>" and, where they are known, "after" and "after, without <person>".
+        person: who is left out.
+
+    Returns:
+        A sentence for each pair of rows; empty if there is no pair.
+    """
+    told = []
+    without = f", without {person}"
+    for who, rest in {"With all people": "", f"Without {person}": without}.items():
+        if f"after{rest}" in table.index:
+            before, after = table.loc[f"before{rest}"], table.loc[f"after{rest}"]
+            told.append(
+                f"{who}, fine-tuning {direction(before, after)} "
+                f"({before['components']:.0f} components before, "
+                f"{after['components']:.0f} after)."
+            )
+    return " ".join(told)
+
+
 def components_by_frames(features: np.ndarray, share: float) -> pd.DataFrame:
     """How many components the first n frames need, n = 50, 100, 200, … and all.
 
@@ -141,6 +165,24 @@ def components_by_frames(features: np.ndarray, share: float) -> pd.DataFrame:
     sizes.append(len(features))
     needed = [components_for(spectrum(features[:n]), share) for n in sizes]
     return pd.DataFrame({"frames": sizes, "components": needed})
+
+
+def recorded_curves(profile: str) -> dict[str, pd.DataFrame]:
+    """The curves of `components_by_frames` that other profiles have recorded.
+
+    Args:
+        profile: its own curve is left out.
+
+    Returns:
+        "before, <profile>" → table, in alphabetical order; empty if there are none.
+    """
+    recorded = ROOT / "data" / "recorded"
+    curves = {}
+    for path in sorted(recorded.rglob("components_by_frames.csv")):
+        other = path.relative_to(recorded).parts[0]
+        if other != profile:
+            curves[f"before, {other}"] = pd.read_csv(path)
+    return curves
 
 
 def variance_by_group(features: np.ndarray, groups: np.ndarray) -> pd.Series:
@@ -248,7 +290,8 @@ def draw_spectra(ax: Axes, spectra: dict[str, np.ndarray], share: float) -> None
         ax.plot([needed, needed], [0, held], ":", color=colour, lw=1)
         ax.plot(needed, held, "o", color=colour, ms=4)
         height = 0.03 + 0.09 * number
-        ax.annotate(f"{needed:,} ", (needed, height), color=colour, ha="right")
+        label = ax.annotate(f"{needed:,} ", (needed, height), color=colour, ha="right")
+        label.set_bbox({"color": "white", "pad": 0.5})  # covers other dotted lines
     ax.axhline(share, color="0.6", lw=0.8, ls="--")
     ax.annotate(percent(share), (1, share + 0.01), color="0.4")
     ax.axvline(PAPERS_COMPONENTS, color="black", lw=0.8, ls=":")
@@ -262,6 +305,8 @@ def draw_spectra(ax: Axes, spectra: dict[str, np.ndarray], share: float) -> None
 def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None:
     """Draw the components that hold `share` over the number of frames.
 
+    The third colour is left out: beside `draw_spectra` it is that of a third spectrum.
+
     Args:
         ax: where to draw; a legend goes below it.
         curves: name → table of `components_by_frames`.
@@ -269,7 +314,8 @@ def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None
     """
     for number, (name, curve) in enumerate(curves.items()):
         line = curve["frames"], curve["components"]
-        ax.plot(*line, "o-", color=f"C{number}", ms=3, label=name)
+        colour = f"C{number + (number > 1)}"
+        ax.plot(*line, "o-", color=colour, ms=3, label=name)
     frames = pd.concat(curves.values())["frames"]
     bound = np.geomspace(frames.min(), frames.max())
     ax.plot(bound, bound - 1, "--", color="0.6", label="bound: frames − 1")

@@ -2,8 +2,9 @@
 
 - Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, and
   those of the grid `table_2` as far as it is trained; so do the correlations of the
-  training labels and the PCA's components by the number of frames. Only the stand-in is
-  recorded: outputs hold the coders' labels, and BP4D's labels are licensed.
+  training labels, the PCA's components by the number of frames, and the spectrum after
+  fine-tuning without one person. Only the stand-in is recorded: outputs hold the
+  coders' labels, and BP4D's labels are licensed.
 - For the grid `ablation`, `data/recorded/standin/ablation.parquet` keeps the sums for
   each person and epoch, which are all that its notebook reads.
 - The latest measurements of `make bench` go to `data/benchmarks`.
@@ -62,7 +63,11 @@ def training_copies(name: str) -> dict[Path, Path]:
         for run in files
         for file in files[run]
     }
-    tables = ("clean/training_correlations.csv", "pca/components_by_frames.csv")
+    tables = (
+        "clean/training_correlations.csv",
+        "pca/components_by_frames.csv",
+        "pca/spectrum_without.csv",
+    )
     for table in tables:  # of notebooks 01 and 02
         copies[source / table] = target / Path(table).name
     return copies

@@ -52,7 +52,7 @@ def test_effects_are_those_of_the_ablation():
     tables = [
         pd.read_csv(TABLES / f"{name}.csv") for name in ("effects", "interactions")
     ]
-    columns = ["size", "low", "high", "lower", "upper", "with stalled"]
+    columns = ["size", "size with", "size without", "lower", "upper"]
     values = [table[name] for table in tables for name in columns if name in table]
     known = {without_zero(f"{value:+.3f}") for value in pd.concat(values)}
     section = README.split("**What each change does**")[1].split("![")[0]

@@ -358,8 +358,10 @@ def test_two_at_a_time_are_refused(checkout, hold, target, tmp_path):
     quick.chmod(0o755)
     answer, log = run(target, PATH=f"{quick.parent}:{os.environ['PATH']}")
     assert answer.returncode != 0
-    assert "another one is at work on runs/standin: waiting 20 s" in answer.stderr
-    assert "another one is still at work: wait for it" in answer.stderr
+    assert (
+        "another make is working on runs/standin: waiting up to 20 s" in answer.stderr
+    )
+    assert "another make is still working: wait for it" in answer.stderr
     assert not any("snakemake" in line for line in log)
     assert (directory / "runs" / "standin").is_dir()
 

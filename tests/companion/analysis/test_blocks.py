@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from aulib.model import DROPOUT, build_model
-from companion.analysis.blocks import draw_blocks, draw_network, network_blocks
+from companion.analysis.blocks import (
+    draw_blocks,
+    draw_network,
+    full_size,
+    network_blocks,
+)
 from companion.base.figures import TEXT_WIDTH
 
 
@@ -18,7 +23,7 @@ def test_vgg16_is_configuration_d_of_its_paper():
     assert table["layers"].tolist() == [2, 2, 3, 3, 3, 1, 1, 1]
     assert table["channels"].tolist() == [64, 128, 256, 512, 512, 4096, 4096, 5]
     assert table["cells"].tolist() == [16, 8, 4, 2, 1, 1, 1, 1]
-    assert table["parameters"].sum() == 134_281_029
+    assert table["parameters"].sum() == 134_281_029 == full_size("baseline")
 
 
 def test_vgg16_in_small():

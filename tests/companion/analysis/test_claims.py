@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.analysis.claims import judge_claim
+from companion.analysis.claims import (
+    VERDICTS,
+    Verdicts,
+    claim_row,
+    count_verdicts,
+    row_of_ours,
+)
 from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES
 
@@ -19,10 +25,58 @@ from companion.bp4d import AU_NAMES
         (np.False_, "does not hold"),
     ],
 )
-def test_a_verdict_is_printed_and_returned(capsys, holds, expected):
-    row = judge_claim("Section V", "two exceeds one", holds, "2 > 1")
-    assert list(row.values()) == ["Section V", "two exceeds one", expected, "2 > 1"]
+def test_a_verdict_is_printed_and_kept(capsys, holds, expected):
+    verdicts = Verdicts("made-up data", standin=True)
+    verdicts.judge("Section V", "two exceeds one", holds, "2 > 1")
+    assert verdicts.rows == [claim_row("Section V", "two exceeds one", holds, "2 > 1")]
+    row = ["Section V", "two exceeds one", expected, "2 > 1", ""]
+    assert list(verdicts.rows[0].values()) == row
     assert capsys.readouterr().out == f"two exceeds one\n  {expected}: 2 > 1\n"
+
+
+def test_a_cell_that_runs_again_replaces_its_own_verdict():
+    verdicts = Verdicts("made-up data", standin=False)
+    for holds in (True, False):
+        verdicts.judge("Section I", "a", holds, "")
+        verdicts.judge("Section I", "b", True, "")
+    assert [(row["claim"], row["verdict"]) for row in verdicts.rows] == [
+        ("a", "does not hold"),
+        ("b", "holds"),
+    ]
+
+
+@pytest.mark.parametrize("found", [True, False, None])
+def test_a_stand_in_decides_nothing_and_says_what_it_found(found):
+    here, there = (Verdicts("made-up data", standin) for standin in (False, True))
+    for verdicts in (here, there):
+        verdicts.judge_ours("Section V", "ours is best", found, "1 > 0")
+    (row,), (of_standin,) = here.rows, there.rows
+    assert row["verdict"] == VERDICTS[found] and row["here"] == ""
+    assert row["because"] == "made-up data: 1 > 0"
+    assert of_standin["verdict"] == VERDICTS[None]
+    if found is None:
+        assert of_standin == row
+    else:
+        assert of_standin["here"] == VERDICTS[found]
+        assert of_standin["because"] == f"on made-up data it {VERDICTS[found]}: 1 > 0"
+
+
+def test_verdicts_are_counted():
+    claims = [
+        claim_row("Section I", "a", True, ""),
+        claim_row("Section II", "b", False, ""),
+        row_of_ours("Section III", "c", True, "", "made-up data", True),
+        row_of_ours("Section III", "d", None, "", "made-up data", True),
+    ]
+    assert count_verdicts(claims, "made-up data") == (
+        "**Of 4 claims of the paper, 1 hold, 1 do not hold, and 2 cannot be decided "
+        "here.** Of the latter, 1 hold on made-up data and 0 do not, which says "
+        "nothing about BP4D.\n\nThese do not hold:\n\n- Section II: b"
+    )
+    assert count_verdicts(claims[:1], "made-up data") == (
+        "**Of 1 claims of the paper, 1 hold, 0 do not hold, and 0 cannot be decided "
+        "here.**"
+    )
 
 
 def test_the_papers_table():

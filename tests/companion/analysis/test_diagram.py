@@ -43,6 +43,14 @@ def test_the_stages_hold_the_numbers():
     assert same == "3,024 to train (2 a sequence),\n1,280 to evaluate (2)"
 
 
+def test_the_way_meets_the_notebooks_in_their_order():
+    table = stages().set_index("stage")
+    assert table["notebook"].tolist() == sorted(table["notebook"])
+    assert table.loc["levels", "notebook"] == "03"  # where Eq. 3 is explained
+    beside = " ".join(table["text"])
+    assert all(f": {number}" in beside for number in ("05", "06", "07", "08"))
+
+
 def test_all_of_it_is_drawn(figure):
     (ax,) = figure.axes
     drawn = [text.get_text() for text in ax.texts]

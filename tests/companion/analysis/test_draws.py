@@ -6,11 +6,13 @@ from aulib.sampler import MultinomialSampler, sampling_weights
 from companion.analysis.draws import (
     count_draws,
     describe_draws,
+    describe_extremes,
     describe_shares,
     describe_weights,
     draw_level_shares,
     draw_shares,
     effective_sample_size,
+    level_balance,
     level_shares,
     sampler_table,
     seen_share,
@@ -145,3 +147,21 @@ def test_the_drawn_shares():
     assert places[5] == pytest.approx(4.8) and places[11] == pytest.approx(5.2)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["equal", "odd"]
+
+
+def test_balance_is_1_for_equal_levels_and_0_for_one_level():
+    levels = np.column_stack(
+        [np.arange(6), *[np.zeros(6, int)] * 3, [0, 0, 0, 1, 1, 1]]
+    )
+    table = level_balance({"all": np.ones(6), "first": np.eye(6)[0]}, levels)
+    halves = np.log(2) / np.log(6)
+    np.testing.assert_allclose(table.loc["all"], [1, 0, 0, 0, halves], atol=1e-12)
+    np.testing.assert_allclose(table.loc["first"], 0, atol=1e-12)
+
+
+def test_the_most_frequent_vector_is_named():
+    levels = np.array([[0, 0, 0, 0, 1], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]])
+    assert describe_extremes(levels, np.array([0.75, 0.25, 0.25])) == (
+        "the most frequent vector, (0, 0, 0, 0, 0), has 0.250, and the largest weight "
+        "is 0.750"
+    )

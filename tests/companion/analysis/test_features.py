@@ -1,13 +1,20 @@
 """Features of frames, and the line about ImageNet's weights, without a download."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import interpolate
 
 import companion.analysis.features as module
 from aulib.model import build_model, features
-from companion.analysis.features import describe_imagenet, extract_features
+from companion.analysis.features import (
+    describe_imagenet,
+    extract_features,
+    frame_table,
+    spectrum_without,
+    tuned_spectra,
+)
 from companion.analysis.spectrum import components_for, measure, spectrum
 from companion.crops.batches import central_batches
 
@@ -45,6 +52,42 @@ def test_crops_are_enlarged_for_a_network_that_wants_larger_ones(store, network)
     assert not np.allclose(found, own)
     same = extract_features(network, store, rows, side=store.crop_size)
     np.testing.assert_array_equal(same, own)
+
+
+def test_the_spectrum_without_a_person(store, network, tmp_path, monkeypatch):
+    """Nothing, then one's own, then the recorded one, each for its person."""
+    settings = {"accumulation": 4, "models": {"proposed": {"method": "proposed"}}}
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "run_directory", lambda profile: tmp_path / "run")
+    monkeypatch.setattr(module, "training_directory", lambda *run: tmp_path)
+    monkeypatch.setattr(module, "load_profile", lambda profile: settings)
+    monkeypatch.setattr(module, "training_settings", lambda *_: {"width": WIDTH})
+    rows = np.arange(9)
+    asked = "small", "proposed", 42, store, rows
+    monkeypatch.setattr(module, "read_spectrum", lambda *run: None)
+    assert spectrum_without(*asked, "F001") is None
+    assert tuned_spectra(*asked, "F001") == {}
+    torch.save(network.state_dict(), tmp_path / "best.pt")
+    expected = spectrum(extract_features(network, store, rows))
+    found = spectrum_without(*asked, "F001")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+    recorded = tmp_path / "data" / "recorded" / "small"
+    recorded.mkdir(parents=True)
+    table = pd.DataFrame({"variance without F001": [2.0, 1.0]})
+    table.to_csv(recorded / "spectrum_without.csv", index=False)
+    assert spectrum_without(*asked, "F001").tolist() == [2, 1]
+    monkeypatch.setattr(module, "read_spectrum", lambda *run: np.ones(2))
+    both = tuned_spectra(*asked, "F001")
+    assert both["after"].tolist() == [1, 1]
+    assert both["after, without F001"].tolist() == [2, 1]
+    np.testing.assert_allclose(spectrum_without(*asked, "M002"), found)
+
+
+def test_a_table_of_frames():
+    squares = np.array([[10, 20, 30], [0, 0, 3]], np.uint8).reshape(2, 1, 1, 3)
+    table = frame_table(squares, np.array([[3.0, 4, 0, 0], [0, 0, 0, 0]]))
+    assert table.columns.tolist() == ["brightness", "length of h", "zeros, %"]
+    assert table.to_numpy().tolist() == [[20, 5, 50], [1, 0, 100]]
 
 
 def test_without_imagenets_weights_the_line_says_how_to_get_them(

@@ -46,7 +46,8 @@ def judged(labels, estimates, subjects, standin=False, training=None):
     rows = figure_claims(
         labels, estimates, subjects, training, PUBLISHED, "made-up data", standin
     )
-    assert all(list(row) == ["where", "claim", "verdict", "because"] for row in rows)
+    keys = ["where", "claim", "verdict", "because", "here"]
+    assert all(list(row) == keys for row in rows)
     return {row["claim"]: (row["verdict"], row["because"]) for row in rows}
 
 

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from torch.nn.functional import smooth_l1_loss
 
 from aulib.inference import to_intensity
-from companion.analysis.margins import draw_losses, draw_steps
+from companion.analysis.margins import draw_losses, draw_steps, shared_margin
 
 
 def lines_of(ax) -> dict:
@@ -36,3 +37,10 @@ def test_the_loss_bends_at_the_dots():
     )
     (band,) = [p for p in ax.patches if "Eq. 3" in p.get_label()]
     assert (band.get_x(), band.get_width()) == (-0.5, 1)
+
+
+def test_margins_are_one_with_the_factor_2_alone():
+    """By hand: without it, each level loses .5 on both sides, 1 of 5 levels."""
+    assert shared_margin(2.0) == pytest.approx(1)
+    assert shared_margin(1.0) == pytest.approx(0.8, abs=1e-3)
+    assert shared_margin(4.0) == pytest.approx(0.9, abs=1e-3)

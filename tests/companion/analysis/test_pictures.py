@@ -7,11 +7,14 @@ from PIL import Image
 from skimage.data import astronaut
 
 from companion.analysis.pictures import (
+    add_change_bar,
     as_jpeg,
+    colour_change,
     crop_photograph,
     draw_photograph,
     draw_sheet,
     draw_squares,
+    on_one_canvas,
 )
 from companion.base.figures import figure_style
 from companion.crops.squares import central_corners
@@ -91,3 +94,36 @@ def test_a_sheet_is_written_as_jpeg_and_closed(tmp_path):
         assert picture.format == "JPEG" and picture.width > 500
     assert len(as_jpeg(sheet(2), quality=10).data) < len(shown.data)
     assert [*tmp_path.iterdir()] == [path.parent]
+
+
+def test_pictures_keep_their_scale_on_one_canvas():
+    sizes = [(6, 4), (3, 2), (4, 8)]
+    pictures = [np.full((*size, 3), n, np.uint8) for n, size in enumerate(sizes)]
+    canvases = on_one_canvas(pictures)
+    assert {canvas.shape for canvas in canvases} == {(6, 8, 3)}
+    for number, (canvas, (high, wide)) in enumerate(zip(canvases, sizes)):
+        assert (canvas == number).all(axis=2).sum() == high * wide
+    rows, columns = np.nonzero(canvases[1][..., 0] == 1)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 3, 3, 4)
+    assert (canvases[1][0] == 255).all()
+
+
+def test_a_change_is_orange_where_lighter_and_purple_where_darker():
+    before = np.full((1, 4, 3), 100, np.uint8)
+    now = before + np.array([0, 20, 40, -20], dtype=np.int8)[:, None].view(np.uint8)
+    (same, lighter, more, darker) = colour_change(now, before, 20)[0].astype(int)
+    assert same.min() > 240  # white
+    assert lighter[0] > lighter[2] + 50 and (lighter == more).all()
+    assert darker[2] > darker[0] + 10
+    assert colour_change(now, before, 40).dtype == np.uint8
+
+
+def test_a_sheet_of_changes_has_a_scale():
+    figure = sheet(6)
+    add_change_bar(figure, 20)
+    figure.canvas.draw()
+    bar = figure.axes[-1]
+    assert bar.get_xlim() == (-20, 20) and "neutral" in bar.get_xlabel()
+    lowest = min(ax.get_window_extent().y0 for ax in figure.axes[:-1])
+    assert bar.get_window_extent().y1 < lowest
+    plt.close(figure)

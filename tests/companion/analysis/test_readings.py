@@ -91,6 +91,8 @@ def test_the_spectrum_is_written_whole(people, tmp_path):
     said = describe_spectrum(np.array([97.0, 2, 1, 0]), 1234)
     assert "Of 4 principal components 1 hold" in said and "1,234 frames" in said
     assert "the first alone 97 %" in said and "effective rank is 1.2" in said
+    assert "have fewer directions than 5 separate readings" in said
+    assert "leave room for 5 separate readings" in describe_spectrum(np.ones(6), 9)
     assert "are the same" in describe_spectrum(np.zeros(4), 3)
 
 

@@ -206,6 +206,7 @@ def test_the_recorded_table_of_sums_comes_out_of_its_sums():
     assert recorded["epoch"].min() == 1 and recorded["subject"].min() == 0
     order = recorded[["model", "seed"]].drop_duplicates()
     names = list(order.itertuples(index=False, name=None))
-    assert len(names) == 18 and set(names) == set(sums)
+    planned = {run[1:] for run in grids.runs_of(grids.load_grid("ablation"))}
+    assert set(names) == set(sums) == planned and len(names) == 54
     table = runs.sums_table({run: sums[run] for run in names})
     pd.testing.assert_frame_equal(table, recorded)

@@ -11,6 +11,7 @@ from companion.analysis.spectrum import (
     components_by_frames,
     components_for,
     cumulative_shares,
+    describe_tuning,
     direction,
     draw_curves,
     draw_spectra,
@@ -20,6 +21,7 @@ from companion.analysis.spectrum import (
     measure,
     percent,
     read_spectrum,
+    recorded_curves,
     restored_share,
     spectrum,
     spectrum_table,
@@ -204,6 +206,19 @@ def test_the_recorded_spectrum_comes_first_then_your_own(tmp_path, monkeypatch):
     assert read_spectrum("small", "proposed", 42).tolist() == [3.0, 0.5]
 
 
+def test_the_curves_of_other_profiles(tmp_path, monkeypatch):
+    """At the top of a profile's folder or among its tables."""
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    assert recorded_curves("ours") == {}
+    recorded = tmp_path / "data" / "recorded"
+    for place in ("ours", "small/tables", "another"):
+        (recorded / place).mkdir(parents=True)
+        CURVES["one"].to_csv(recorded / place / "components_by_frames.csv", index=False)
+    curves = recorded_curves("ours")
+    assert list(curves) == ["before, another", "before, small"]
+    pd.testing.assert_frame_equal(curves["before, small"], CURVES["one"])
+
+
 def test_what_a_linear_map_restores():
     """Of two equal columns one restores both; the third is independent of them."""
     one, other = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
@@ -224,6 +239,18 @@ def test_no_k_elements_restore_more_than_k_components(k):
 
 def test_percent():
     assert [percent(part) for part in (0.95, 0.004, 1)] == ["95 %", "0 %", "100 %"]
+
+
+def test_fine_tuning_in_words():
+    few, many = np.array([8.0, 1, 1]), np.ones(3)
+    spectra = {"before": few, "before, without F001": many}
+    assert describe_tuning(spectrum_table(spectra, 0.9), "F001") == ""
+    spectra |= {"after": many, "after, without F001": few}
+    assert describe_tuning(spectrum_table(spectra, 0.9), "F001") == (
+        "With all people, fine-tuning spreads the variance (2 components before, "
+        "3 after). Without F001, fine-tuning concentrates the variance (3 components "
+        "before, 2 after)."
+    )
 
 
 SPECTRA = {
@@ -263,6 +290,15 @@ def test_the_drawn_curves_lie_below_the_bound():
     assert one.tolist() == [[50, 30], [90, 40]] and len(another) == 3
     assert bound[0].tolist() == [50, 49] and bound[-1] == pytest.approx([800, 799])
     assert ax.get_ylabel() == "components for 95 %"
+
+
+def test_the_third_curve_has_not_the_third_spectrums_colour():
+    spectra, curves = Figure().subplots(1, 2)
+    draw_spectra(spectra, SPECTRA | {"third": SPECTRA["flat"]}, 0.9)
+    draw_curves(curves, CURVES | {"third": CURVES["one"]}, 0.95)
+    (one,) = [line for line in spectra.lines if line.get_label() == "third"]
+    (other,) = [line for line in curves.lines if line.get_label() == "third"]
+    assert one.get_color() != other.get_color()
 
 
 def test_the_numbers_of_the_figure():

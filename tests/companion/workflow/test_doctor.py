@@ -15,6 +15,7 @@ from torchvision.models import vgg16
 from aulib.model import build_model
 from companion.base.paths import ROOT
 from companion.base.profiles import load_profile
+from companion.bp4d.checkup import listed_frames
 from companion.workflow import doctor
 from companion.workflow.doctor import Finding
 
@@ -164,6 +165,12 @@ def test_data_of_a_stand_in(tmp_path):
     tree.mkdir(parents=True)
     (tree / "standin.json").write_text("{}")
     assert doctor.check_data(profile, tmp_path).state == "ok"
+
+
+def test_frames_of_bp4d_are_those_of_the_public_lists():
+    published = json.loads((ROOT / "data" / "bp4d_statistics.json").read_text())
+    counts = doctor.frame_counts(load_profile("bp4d"))
+    assert (counts["train"], counts["evaluation"]) == listed_frames(published)
 
 
 def test_data_that_are_real(tmp_path):

@@ -1,0 +1,81 @@
+"""What notebook 07 says and draws."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from aulib.icc import icc_3_1
+from companion.analysis.icc_report import (
+    describe_places,
+    describe_strongest,
+    describe_ways,
+    draw_judges,
+    draw_ways,
+    toy_table,
+)
+
+TRUTH = np.tile(np.arange(6), 10)
+JUDGES = {"too high": TRUTH + 1, "halved": TRUTH / 2, "always 2": np.full(60, 2)}
+OFF_BY = pd.Series({"a": 0.004, "b": -0.2, "c": 0.03})
+
+
+def test_judges_by_hand():
+    table = toy_table(TRUTH, JUDGES)
+    assert table["ICC(3,1)"].tolist() == pytest.approx([1, 0.8, 0])
+    assert table["Pearson's r"].tolist() == pytest.approx([1, 1, 0])
+    assert table["mean absolute error"].tolist() == pytest.approx([1, 1.25, 1.5])
+    noisy = TRUTH + np.random.default_rng(0).normal(size=60)
+    found = toy_table(TRUTH, {"noisy": noisy}).loc["noisy", "ICC(3,1)"]
+    assert found == pytest.approx(icc_3_1(np.column_stack([TRUTH, noisy])))
+
+
+def test_judges_are_drawn_with_their_scores():
+    axes = Figure().subplots(1, 3)
+    draw_judges(axes, TRUTH, JUDGES, toy_table(TRUTH, JUDGES)["ICC(3,1)"])
+    assert [ax.get_title() for ax in axes] == [
+        "too high\nICC 1.00",
+        "halved\nICC 0.80",
+        "always 2\nICC 0.00",
+    ]
+    for ax, answers in zip(axes, JUDGES.values()):
+        _, points = ax.lines
+        assert np.abs(points.get_xdata() - TRUTH).max() < 0.6
+        assert np.abs(points.get_ydata() - answers).max() < 0.6
+
+
+def test_ways_are_drawn_in_order_and_large_ones_coloured():
+    ax = Figure().subplots()
+    draw_ways(ax, OFF_BY, 0.009)
+    bars = ax.patches
+    assert [bar.get_width() for bar in bars] == [-0.2, 0.004, 0.03]
+    assert bars[0].get_facecolor() == bars[2].get_facecolor()
+    assert bars[0].get_facecolor() != bars[1].get_facecolor()
+
+
+def test_ways_are_counted():
+    assert describe_ways(OFF_BY, 0.009, ["a", "b"]) == (
+        "2 of 3 ways move the mean by more than 0.009, the gain in Table II. Of the 2 "
+        "in the question, “b” moves it most, by −0.200."
+    )
+
+
+def test_places():
+    measures = pd.DataFrame(
+        {"ICC(3,1)": [0.9, 0.8, 0.7], "MAE": [0.5, 0.6, 0.4]}, ["a", "b", "c"]
+    )
+    assert describe_places(measures) == (
+        "By ICC(3,1) the best row is *a*, by mean absolute error *c*. The place of *c* "
+        "changes most: place 3 by ICC, place 1 by error."
+    )
+    alike = measures.assign(MAE=[0.1, 0.2, 0.3])
+    assert describe_places(alike).endswith("Both put all rows in the same order.")
+
+
+def test_the_strongest_level():
+    recall = pd.Series({"a": 0.25, "b": 0.0, "c": np.nan})
+    assert describe_strongest(recall, np.array([5, 0, 0, 0])) == (
+        "Of the frames at level 5, averaged over the AUs, *a* finds 25 %, and *b* 0 %. "
+        "Only 1 of 4 labels are 5; they weigh little in a covariance."
+    )
+    assert describe_strongest(recall * np.nan, np.array([0])) == "No label is 5."

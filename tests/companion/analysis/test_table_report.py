@@ -1,0 +1,123 @@
+"""Table II in words and pictures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from companion.analysis.scores import COLUMNS, best_epochs
+from companion.analysis.table_report import (
+    describe_difference,
+    describe_rows,
+    describe_runs,
+    draw_curves,
+    draw_rows,
+)
+from companion.bp4d import AU_NAMES
+
+
+def epochs(means: list[float], au17: list[float]) -> pd.DataFrame:
+    """Scores by epoch: `means` for all columns but AU17."""
+    table = pd.DataFrame({name: means for name in COLUMNS}, range(1, len(means) + 1))
+    return table.assign(AU17=au17)
+
+
+SCORES = {
+    "baseline": {
+        1: epochs([0.1, 0.2, 0.3], [0, 0.1, 0.4]),
+        2: epochs([0.1, 0.4, 0.2], [0, 0.2, 0.5]),
+    },
+    "proposed": {1: epochs([0.2, 0.3, 0.5], [0.2, 0.3, 0.3])},
+}
+
+
+def test_runs_in_words():
+    first, *each = describe_runs(best_epochs(SCORES), SCORES).split("\n\n")
+    assert first == (
+        "The best means of the runs are 0.300 to 0.400 for the baseline network; 0.500 "
+        "to 0.500 for the proposed network. The paper's gain is .009."
+    )
+    assert each == [
+        "The best epoch is the last in 1 of 2 runs of the baseline network. Over the "
+        "last third of the epochs AU17 gains most, +0.300 on average: 0.10 to 0.40; "
+        "0.20 to 0.50.",
+        "The best epoch is the last in 1 of 1 runs of the proposed network. Over the "
+        "last third of the epochs AU06 gains most, +0.200 on average: 0.30 to 0.50.",
+    ]
+
+
+@pytest.mark.filterwarnings("error")
+def test_runs_without_a_score():
+    none = {"baseline": {1: epochs([np.nan] * 2, [np.nan] * 2)}}
+    said = describe_runs(best_epochs(none), none)
+    assert said.endswith(
+        "has too few known evaluation frames for a score, and is in no mean."
+    )
+    assert "gains most" not in said
+
+
+def test_curves_are_the_means():
+    axes = Figure().subplots(1, 2)
+    draw_curves(axes, SCORES)
+    assert [len(ax.lines) for ax in axes] == [2, 1]
+    assert axes[0].lines[1].get_ydata().tolist() == [0.1, 0.4, 0.2]
+    assert axes[1].get_title() == "proposed"
+
+
+def test_the_difference_in_words():
+    names, rows = [*AU_NAMES, "mean"], []
+    for what, middle, half in (
+        ("a", 0.5, 0.03),
+        ("b", 0.6, 0.04),
+        ("difference", 0, 0),
+    ):
+        rows += [(what, name, middle, middle - half, middle + half) for name in names]
+    table = pd.DataFrame(rows, columns=["what", "AU", "ICC(3,1)", "low", "high"])
+    gap = ["ICC(3,1)", "low", "high"]
+    table.loc[12:, gap] = [[0.1, 0.05, 0.15], [-0.1, -0.2, -0.01], *[[0.01, -1, 1]] * 4]
+    said = describe_difference(table)
+    assert "0.060 wide for the a, 0.080 for the b network, and 2.000" in said
+    assert "would make the last 0.100" in said
+    assert (
+        "b network's best run is ahead on AU06, AU12, AU14, AU17, the a's on AU10"
+        in said
+    )
+    assert (
+        "0 for AU06 in favour of the b network, and for AU10 in favour of the a."
+        in said
+    )
+    assert (
+        "one of 6 independent intervals would leave out 0 with a probability of 26 %"
+        in said
+    )
+
+
+def test_rows_in_words():
+    ends = ["best low", "best high", "seeds low", "seeds high"]
+    differences = pd.DataFrame(
+        [[0.1, 0.2, -1, 1], [-0.2, -0.1, np.nan, np.nan]], ["a", "b, too"], ends
+    )
+    scores = pd.DataFrame(0.5, ["proposed", "a", "b, too"], [*AU_NAMES, "mean"])
+    scores.loc["a", "AU17"] = 0.01
+    assert describe_rows(differences, scores).splitlines() == [
+        "- Over people, clearly better than the proposed network: *a*. Clearly worse: "
+        "*b, too*.",
+        "- Over seeds, clearly better than the proposed network: none. Clearly worse: "
+        "none.",
+        "- If nothing differed, at least one of 2 independent intervals would leave "
+        "out 0 with a probability of 10 %.",
+        "- *a* has not learned AU17: its ICC is below 0.05.",
+    ]
+
+
+def test_rows_are_drawn_from_the_top():
+    scores = pd.DataFrame({"low": [0.1, 0.2], "high": [0.3, 0.5]}, ["a", "b"])
+    bests = pd.DataFrame({"seed 1": [0.2, 0.4], "seed 2": [0.25, np.nan]}, ["a", "b"])
+    ax = Figure().subplots()
+    draw_rows(ax, scores, bests, 0.9)
+    bar, runs, *_, ceiling = ax.lines
+    assert bar.get_xdata().tolist() == [0.1, 0.3]
+    assert runs.get_xdata().tolist() == [0.2, 0.25]
+    assert ceiling.get_xdata() == [0.9, 0.9]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert ax.yaxis_inverted()
