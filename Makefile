@@ -1,7 +1,7 @@
 ## Each command sets up .venv if need be; times are of two cores, without a GPU.
 ##
 ##   make             the whole graph: data, all notebooks but 06, six trainings
-##                    15 to 20 min; gives runs/standin: Table II and the figures
+##                    15 to 30 min; gives runs/standin: Table II and the figures
 ##   make install     sets up .venv and nothing else; the others do it if need be
 ##                    2 to 5 min
 ##   make test        style, unit tests, all notebooks, the graph in small
@@ -9,7 +9,7 @@
 ##   make lab         JupyterLab on the notebooks
 ##                    seconds; gives an address for the browser
 ##   make figures     Table II, the figures and the claims from the recorded outputs in data/
-##                    2 min; gives runs/standin/recorded, runs/standin/table_2 and figures
+##                    1 to 2 min; gives runs/standin/recorded, runs/standin/table_2 and figures
 ##   make doctor      what is there and what is missing; installs nothing
 ##                    seconds; gives a table and the next command to type
 ##   make table-2-all the other rows of Table II: classifier, structured, HOG

@@ -1,10 +1,12 @@
 """The paper's claims, and a verdict on each."""
 
 VERDICTS = {True: "holds", False: "does not hold", None: "cannot be decided here"}
+OPEN = "undecided"
 
 Claim = dict[str, str]
 """where, claim, verdict (one of `VERDICTS`), because; and here: what is found on the
-data at hand if they can't decide the claim, "holds", "does not hold" or empty."""
+data at hand if they can't decide the claim: "holds", "does not hold" or `OPEN`. It is
+empty if the claim is decided without them, or if they don't bear on it."""
 
 
 def claim_row(where: str, claim: str, holds: bool | None, because: str) -> Claim:
@@ -34,10 +36,11 @@ def row_of_ours(
         standin: whether they are a stand-in's: then there is no verdict, and what is
             found becomes part of the evidence.
     """
-    if not standin or found is None:
+    if not standin:
         return claim_row(where, claim, found, f"{title}: {because}")
-    here = VERDICTS[bool(found)]
-    row = claim_row(where, claim, None, f"on {title} it {here}: {because}")
+    here = OPEN if found is None else VERDICTS[bool(found)]
+    said = f"is {OPEN}" if found is None else here
+    row = claim_row(where, claim, None, f"on {title} it {said}: {because}")
     return row | {"here": here}
 
 
@@ -73,26 +76,32 @@ class Verdicts:
         self.rows.append(row)
 
 
-def count_verdicts(rows: list[Claim], title: str) -> str:
+def count_verdicts(rows: list[Claim], title: str, about: str = "of the paper") -> str:
     """How many claims hold, and a list of those that do not; Markdown.
 
     Args:
         rows: claims with their verdicts.
         title: of the data at hand.
+        about: what the claims are about.
     """
     verdicts = [row["verdict"] for row in rows]
     yes, no, undecided = (verdicts.count(verdict) for verdict in VERDICTS.values())
     here = [row["here"] for row in rows]
-    held, broken = (here.count(VERDICTS[holds]) for holds in (True, False))
+    words = VERDICTS[True], VERDICTS[False], OPEN
+    held, broken, left = (here.count(word) for word in words)
+    others = undecided - held - broken - left
     said = (
-        f"**Of {len(rows)} claims of the paper, {yes} hold, {no} do not hold, and "
-        f"{undecided} cannot be decided here.**"
+        f"**Of {len(rows)} claims {about}, {yes} hold{'s' * (yes == 1)}, {no} "
+        f"{'does' if no == 1 else 'do'} not hold, and {undecided} cannot be decided "
+        "here.**"
     )
-    if held or broken:
+    if held or broken or left:
         said += (
-            f" Of the latter, {held} hold on {title} and {broken} do not, which says "
+            f" Of the latter, {held} hold on {title}, {broken} do not, and {left} stay "
+            f"undecided; our runs have no bearing on the other {others}. This says "
             "nothing about BP4D."
         )
     wrong = [row for row in rows if row["verdict"] == VERDICTS[False]]
     lines = [f"- {row['where']}: {row['claim']}" for row in wrong]
-    return "\n".join([said, "", "These do not hold:", "", *lines] if wrong else [said])
+    head = "This does not hold:" if no == 1 else "These do not hold:"
+    return "\n".join([said, "", head, "", *lines] if wrong else [said])

@@ -216,7 +216,7 @@ def draw_shares(labels: np.ndarray, times: np.ndarray, title: str) -> Figure:
 
 
 def describe_shares(labels: np.ndarray, times: np.ndarray) -> str:
-    """What the draws do to the lowest and the highest level, in words.
+    """What the draws do to the lowest and the highest level, and why, in words.
 
     Args:
         labels, times: as in `draw_shares`.
@@ -227,7 +227,44 @@ def describe_shares(labels: np.ndarray, times: np.ndarray) -> str:
         f"{100 * after[level].mean():.1f} % of the draws"
         for level in (0, 5)
     )
-    return (
+    told = (
         f"On average over the five AUs, level 0 goes from {zero}, and level 5 from "
         f"{five}."
     )
+    alone = _shares_by_own_factor(before)[5].mean()
+    others = _zeros_beside_fives(labels)
+    if before[5].any() and after[5].mean() > alone and others < before[0].mean():
+        told += (
+            f" The factor of the AU itself would lift level 5 only to "
+            f"{100 * alone:.1f} %. The rest comes from the other AUs of the same "
+            f"frames: {100 * others:.0f} % of their levels are 0, against "
+            f"{100 * before[0].mean():.0f} % in all frames."
+        )
+    return told
+
+
+def _shares_by_own_factor(shares: np.ndarray) -> np.ndarray:
+    """The shares of the draws if an AU's factor of Eq. 2 were the only one.
+
+    Args:
+        shares: float array (6, Q) of the frames.
+    """
+    drawn = shares * (1 - shares)
+    total = drawn.sum(axis=0)
+    return np.where(total > 0, drawn / np.where(total > 0, total, 1), shares)
+
+
+def _zeros_beside_fives(labels: np.ndarray) -> float:
+    """The share of level 0 among the other AUs of frames with a level 5.
+
+    The mean over the AUs that have a level 5; NaN if none has.
+
+    Args:
+        labels: int array (M, Q), levels 0..5.
+    """
+    found = []
+    for number, column in enumerate(labels.T):
+        if (column == 5).any():
+            others = np.delete(labels[column == 5], number, axis=1)
+            found.append((others == 0).mean())
+    return float(np.mean(found)) if found else np.nan

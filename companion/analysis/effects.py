@@ -59,13 +59,17 @@ def run_table(sums: dict[Run, np.ndarray]) -> pd.DataFrame:
 
     Returns:
         One row for each run, in order, with the columns model, seed, last (the mean ICC
-        at the last epoch), best (at the best one) and stalled (see `STALLED`).
+        at the last epoch), best (at the best one), stalled (see `STALLED`), and AU06 …
+        AU17 (the ICC of each AU at the last epoch).
     """
     rows = []
     for (model, seed), run in sums.items():
-        means = mean_score(icc_from_sums(run.sum(axis=1)))
-        rows.append((model, seed, means[-1], means.max(), not means[-1] >= STALLED))
-    return pd.DataFrame(rows, columns=["model", "seed", "last", "best", "stalled"])
+        scores = icc_from_sums(run.sum(axis=1))
+        means = mean_score(scores)
+        own = (model, seed, means[-1], means.max(), not means[-1] >= STALLED)
+        rows.append((*own, *scores[-1]))
+    columns = ["model", "seed", "last", "best", "stalled", *AU_NAMES]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def model_table(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> pd.DataFrame:
@@ -78,7 +82,8 @@ def model_table(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> pd.Dat
 
     Returns:
         One row for each model, by name; columns: each change, which holds titles, "last
-        epoch" and "best epoch", the means over all runs (NaN without any), and the
+        epoch" and "best epoch", the means over all runs (NaN without any), "weakest AU"
+        and "its ICC", by the mean at the last epoch ("" and NaN without any), and the
         numbers of runs and of stalled runs.
     """
     rows = {}
@@ -89,8 +94,12 @@ def model_table(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> pd.Dat
             "last epoch": own["last"].mean(),
             "best epoch": own["best"].mean(),
         }
+        of_aus = own[list(AU_NAMES)].mean().dropna()
+        rows[name]["weakest AU"] = "" if of_aus.empty else of_aus.idxmin()
+        rows[name]["its ICC"] = of_aus.min()
         rows[name] |= {"runs": len(own), "stalled": int(own["stalled"].sum())}
-    columns = [*titles, "last epoch", "best epoch", "runs", "stalled"]
+    scores = ["last epoch", "best epoch", "weakest AU", "its ICC"]
+    columns = [*titles, *scores, "runs", "stalled"]
     return pd.DataFrame(rows, index=columns).T.infer_objects()
 
 
@@ -205,32 +214,59 @@ def sums_digest(sums: dict[Run, np.ndarray]) -> str:
 # -- effects
 
 
+def pairs_of(
+    levels_of: Levels,
+    scored: Iterable[str],
+    change: str,
+    low: str,
+    high: str,
+    within: dict[str, str] | None = None,
+) -> list[tuple[str, str]]:
+    """Pairs of models that differ only in having `low` or `high`, in this order.
+
+    Args:
+        levels_of: the models of the design.
+        scored: the names of models; a pair is left out if one of its two is not there.
+        change: the name of the change; low, high: two of its levels.
+        within: other changes → the level that both models must have.
+    """
+    named = {tuple(levels.values()): name for name, levels in levels_of.items()}
+    wanted = {**(within or {}), change: low}.items()
+    pairs = [
+        (name, named[tuple({**levels, change: high}.values())])
+        for name, levels in levels_of.items()
+        if wanted <= levels.items()
+    ]
+    return [pair for pair in pairs if set(pair) <= set(scored)]
+
+
 def differences(
     levels_of: Levels,
     scored: dict[str, np.ndarray],
     change: str,
     low: str,
     high: str,
-    within: tuple[str, str] | None = None,
+    within: dict[str, str] | None = None,
 ) -> list[np.ndarray]:
     """Scores at level `high` minus scores at `low`, of models that differ only in this.
 
     Args:
-        levels_of: the models of the design.
-        scored: model → scores, arrays of one shape. A pair is left out if one of its
-            models has no scores.
-        change: the name of the change; low, high: two of its levels.
-        within: another change and the level of it that both models must have.
+        scored: model → scores, arrays of one shape.
+        levels_of, change, low, high, within: as in `pairs_of`.
     """
-    named = {tuple(levels.values()): name for name, levels in levels_of.items()}
-    pairs = []
-    for name, levels in levels_of.items():
-        if levels[change] != low or (within and levels[within[0]] != within[1]):
-            continue
-        other = named[tuple({**levels, change: high}.values())]
-        if {name, other} <= set(scored):
-            pairs.append(scored[other] - scored[name])
-    return pairs
+    pairs = pairs_of(levels_of, scored, change, low, high, within)
+    return [scored[other] - scored[name] for name, other in pairs]
+
+
+def join_sizes(effects: pd.DataFrame, others: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Add the sizes of the same effects in a second table of `main_effects`.
+
+    Args:
+        effects, others: two such tables; `others` may lack rows, which get NaN.
+        name: of the new column.
+    """
+    sizes = others.set_index(["effect", "AU"])["size"].rename(name)
+    return effects.join(sizes, on=["effect", "AU"])
 
 
 def main_effects(
@@ -257,18 +293,18 @@ def main_effects(
         the mean. A level without a pair has no row.
     """
     parts = []
-    for title, first, contrast in _contrasts(titles):
+    for title, first, contrast in contrasts(titles):
         pairs = differences(levels_of, scored, *contrast)
         if not pairs:
             continue
-        effect = _with_mean(pairs)
+        effect = with_mean(pairs)
         seeds = np.full(effect.shape[1], np.nan)
         seeds[-1] = margin_of_error(*spread, len(pairs))
         part = {"effect": title, "instead of": first, "AU": [*AU_NAMES, "mean"]}
-        part |= {"pairs": len(pairs)} | _intervals(effect, seeds)
+        part |= {"pairs": len(pairs)} | intervals(effect, seeds)
         parts.append(pd.DataFrame(part))
     if not parts:
-        return _without_rows(EFFECT_COLUMNS)
+        return without_rows(EFFECT_COLUMNS)
     return pd.concat(parts, ignore_index=True)[EFFECT_COLUMNS]
 
 
@@ -292,24 +328,24 @@ def interactions(
     """
     parts = []
     for (title, _, contrast), (other, without, (change, low, high)) in combinations(
-        _contrasts(titles), 2
+        contrasts(titles), 2
     ):
         if contrast[0] == change:
             continue
         at_low, at_high = (
-            differences(levels_of, scored, *contrast, within=(change, level))
+            differences(levels_of, scored, *contrast, within={change: level})
             for level in (low, high)
         )
         pairs = min(len(at_low), len(at_high))
         if pairs:
-            here, there = (_with_mean(of)[:, -1:] for of in (at_low, at_high))
+            here, there = (with_mean(of)[:, -1:] for of in (at_low, at_high))
             # two means of so many differences between runs, each with its own error
             seeds = np.array([margin_of_error(*spread, pairs / 2)])
             part = {"effect": title, "with": other, "instead of": without}
             part |= {"size with": there[0], "size without": here[0], "pairs": pairs}
-            parts.append(pd.DataFrame(part | _intervals(there - here, seeds)))
+            parts.append(pd.DataFrame(part | intervals(there - here, seeds)))
     if not parts:
-        return _without_rows(INTERACTION_COLUMNS)
+        return without_rows(INTERACTION_COLUMNS)
     return pd.concat(parts, ignore_index=True)[INTERACTION_COLUMNS]
 
 
@@ -332,16 +368,16 @@ def model_differences(
     rows = {}
     for name, models in pairs.items():
         if set(models) <= set(scored):
-            gap = _with_mean([scored[models[0]] - scored[models[1]]])
+            gap = with_mean([scored[models[0]] - scored[models[1]]])
             seeds = np.array([margin_of_error(*spread, 1)])
-            of_mean = _intervals(gap[:, -1:], seeds)
+            of_mean = intervals(gap[:, -1:], seeds)
             rows[name] = dict(zip(AU_NAMES, gap[0])) | {
                 key: values[0] for key, values in of_mean.items()
             }
     return pd.DataFrame(rows, index=[*AU_NAMES, *INTERVALS], dtype=float).T
 
 
-def _contrasts(titles: Titles) -> list[tuple[str, str, tuple[str, str, str]]]:
+def contrasts(titles: Titles) -> list[tuple[str, str, tuple[str, str, str]]]:
     """For each effect: the titles of its level and of the first one, and the contrast.
 
     The contrast is the change, its first level and its other level.
@@ -354,19 +390,19 @@ def _contrasts(titles: Titles) -> list[tuple[str, str, tuple[str, str, str]]]:
     ]
 
 
-def _without_rows(columns: list[str]) -> pd.DataFrame:
+def without_rows(columns: list[str]) -> pd.DataFrame:
     """A table of effects or interactions without a row, its names of type str."""
-    names = {"effect", "instead of", "AU", "with"} & set(columns)
+    names = {"effect", "instead of", "AU", "with", "and", "within"} & set(columns)
     return pd.DataFrame(columns=columns, dtype=float).astype(dict.fromkeys(names, str))
 
 
-def _with_mean(pairs: list[np.ndarray]) -> np.ndarray:
+def with_mean(pairs: list[np.ndarray]) -> np.ndarray:
     """The mean of arrays (1 + R, Q), with `mean_score` as a further column."""
     effect = np.mean(pairs, axis=0)
     return np.column_stack([effect, mean_score(effect)])
 
 
-def _intervals(effect: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
+def intervals(effect: np.ndarray, seeds: np.ndarray) -> dict[str, np.ndarray]:
     """Sizes (1 + R, n), all people first, and margins (n,) as columns `INTERVALS`."""
     size, (low, high) = effect[0], percentile_interval(effect[1:])
     return {

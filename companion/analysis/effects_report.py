@@ -1,74 +1,306 @@
 """Effects of changes in words, tables and pictures; the numbers are `effects`'."""
 
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from companion.analysis.effects import Titles
+from companion.analysis.effects import Levels, Titles, stalled_table
+from companion.analysis.effects_cells import NOT_LEARNED, TOGETHER
 from companion.bp4d import AU_NAMES
+from companion.training.outputs import mean_score
+
+VERDICTS = {
+    "yes": "clear of chance",
+    "undecided": "undecided",
+    "no": "within chance",
+    "unknown": "of unknown certainty",
+}
+"""Whether an interval excludes 0, see `verdict`, and what sentences say."""
+
+RESAMPLING_ERROR = 0.001
+"""The ends of an interval from 2,000 resamples are not more exact than this."""
 
 
-def effect_sentences(table: pd.DataFrame) -> list[str]:
-    """The effects on the mean ICC whose interval leaves out 0, a sentence for each.
+def stalled_report(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> str:
+    """How many runs have stalled, and where; Markdown.
 
     Args:
-        table: from `main_effects`; the rows of single AUs are left out.
-
-    Returns:
-        Markdown, the largest effect first; titles in italics.
+        runs: from `companion.analysis.effects.run_table`.
+        levels_of, titles: the models of the design, and the titles of their levels.
     """
+    count = runs["stalled"].sum()
+    said = f"{count} of {len(runs)} runs stalled."
+    if not count:
+        return said
+    table = stalled_table(runs, levels_of, titles).reset_index()
+    return f"{said} By level:\n\n{table.to_markdown(index=False)}"
+
+
+def failing(runs: pd.DataFrame) -> dict[str, list[str]]:
+    """The AUs that no run of a model has learned (see `NOT_LEARNED`), by model.
+
+    Args:
+        runs: from `companion.analysis.effects.run_table`.
+    """
+    best = runs.groupby("model")[list(AU_NAMES)].max()
+    poor = {name: list(row.index[row < NOT_LEARNED]) for name, row in best.iterrows()}
+    return {str(name): aus for name, aus in poor.items() if aus}
+
+
+def failing_sentences(
+    runs: pd.DataFrame, levels_of: Levels, titles: Titles
+) -> list[str]:
+    """For each AU, the runs of the design that have not learned it; Markdown.
+
+    Arguments as in `stalled_report`. Without such runs, one sentence says so.
+    """
+    own = runs[runs["model"].isin(list(levels_of))]
+    lines = []
+    for au in AU_NAMES:
+        poor = own[own[au] < NOT_LEARNED]
+        if poor.empty:
+            continue
+        shared = _shared(poor["model"].unique(), levels_of, titles)
+        line = (
+            f"{len(poor)} of {len(own)} runs have not learned {au}: its ICC there is "
+            f"{_range(poor[au])}, below {NOT_LEARNED}."
+        )
+        if shared:
+            line += f" All of them have *{', '.join(shared)}*."
+        whole = [name for name, aus in failing(own).items() if au in aus]
+        if whole:
+            means = own[own["model"].isin(whole)].groupby("model")["last"].mean()
+            where = _combinations(whole, levels_of, titles)
+            line += f" They include every run with {where}; "
+            line += f"their mean ICC is {_range(means, 3)}."
+        lines.append(line)
+    if own.empty:
+        return ["No run has learned anything."]
+    return lines or [f"Every run has learned each AU to an ICC of {NOT_LEARNED}."]
+
+
+def spread_sentence(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> str:
+    """Which model has most of the pooled variance over seeds; Markdown.
+
+    Args:
+        runs: from `companion.analysis.effects.run_table`, those that count.
+        levels_of, titles: the models of the design, and the titles of their levels.
+    """
+    last = runs.groupby("model")["last"]
+    squares = (
+        ((runs["last"] - last.transform("mean")) ** 2).groupby(runs["model"]).sum()
+    )
+    if not squares.sum() > 0:
+        return "Nothing is known of the spread over seeds."
+    most = squares.idxmax()
+    known = most in levels_of
+    name = _titles(_names(levels_of[most], titles)) if known else f"*{most}*"
+    scores = ", ".join(f"{score:.3f}" for score in runs["last"][runs["model"] == most])
+    return (
+        f"{100 * squares.max() / squares.sum():.0f} % of this pooled variance comes "
+        f"from one model, {name} ({scores}). So the intervals are too wide for the "
+        "others, and too narrow for this one."
+    )
+
+
+def within_sentences(table: pd.DataFrame) -> list[str]:
+    """The effect of each change in each combination of others; Markdown.
+
+    Args:
+        table: from `companion.analysis.effects_cells.effects_within`.
+    """
+    groups = table.groupby(["effect", "instead of"], sort=False)
     return [
-        f"Going from *{row['instead of']}* to *{row['effect']}* "
-        f"{'raises' if row['size'] > 0 else 'lowers'} the mean ICC by "
-        f"{abs(row['size']):.3f} ({_interval(row)})."
-        for row in _clear(table[table["AU"] == "mean"])
+        f"*{effect}* instead of *{first}*: {_by_chance(own, own['within'])}."
+        for (effect, first), own in groups
     ]
 
 
-def interaction_sentences(table: pd.DataFrame) -> list[str]:
-    """The interactions whose interval leaves out 0, a sentence for each.
+def beside_sentence(table: pd.DataFrame, levels: list[str]) -> str:
+    """What each change brings beside the other levels of one model; Markdown.
 
     Args:
-        table: from `interactions`.
+        table: from `companion.analysis.effects_cells.effects_within`.
+        levels: the titles of the model's levels.
+    """
+    named = [
+        {row["effect"], *row["within"].split(", ")} <= {*levels, ""}
+        for _, row in table.iterrows()
+    ]
+    own = table[np.array(named, dtype=bool)]
+    return f"{_by_chance(own, own['effect']) or 'no such pair has been trained'}."
 
-    Returns:
-        Markdown, the largest interaction first; titles in italics.
+
+def difference_sentences(table: pd.DataFrame) -> list[str]:
+    """The AU that changes most in each difference, and the mean; Markdown.
+
+    Args:
+        table: from `companion.analysis.effects.model_differences`.
+    """
+    lines = []
+    for name, row in table.iterrows():
+        of_aus = row[list(AU_NAMES)].astype(float).dropna()
+        most = of_aus.abs().idxmax() if len(of_aus) else "no AU"
+        by = f" by {signed(of_aus[most])}" if len(of_aus) else ""
+        certain = VERDICTS[verdict(row)]
+        lines.append(
+            f"*{name}*: {most} changes most,{by}; the mean by {signed(row['size'])}, "
+            f"{certain} ({interval(row)})."
+        )
+    return lines
+
+
+def step_sentence(table: pd.DataFrame) -> str:
+    """What the step between two models is the sum of, with four decimals; Markdown.
+
+    Args:
+        table: from `companion.analysis.effects_cells.step_terms`.
+    """
+    if table.empty:
+        return "Not all models between the two are trained."
+    *_, whole = table.index
+    parts = "; ".join(
+        f"{name.removesuffix(TOGETHER)} {signed(row['size'], 4)} (95 % interval "
+        f"{signed(row['lower'], 4)} to {signed(row['upper'], 4)})"
+        for name, row in table.iterrows()
+        if name.endswith(TOGETHER)
+    )
+    said = f"{whole} is {signed(table.loc[whole, 'size'], 4)}, the sum of: {parts}."
+    return said[0].upper() + said[1:]
+
+
+def three_way_sentences(table: pd.DataFrame) -> list[str]:
+    """The three-way interactions whose interval excludes 0, a sentence for each.
+
+    Args:
+        table: from `companion.analysis.effects_cells.three_way`.
     """
     return [
-        f"The effect of *{row['effect']}* is {abs(row['size']):.3f} "
-        f"{'higher' if row['size'] > 0 else 'lower'} with *{row['with']}* than with "
-        f"*{row['instead of']}*: {signed(row['size with'])} and "
-        f"{signed(row['size without'])} ({_interval(row)} for the difference)."
+        f"*{row['effect']}*, *{row['with']}* and *{row['and']}* form a three-way "
+        f"interaction of {signed(row['size'])} ({interval(row)}): the interaction of "
+        f"the first two is {signed(row['size with'])} with *{row['and']}* and "
+        f"{signed(row['size without'])} with *{row['instead of']}*."
         for row in _clear(table)
     ]
 
 
-def findings(effects: pd.DataFrame, depends: pd.DataFrame) -> str:
-    """What can be told from chance: a paragraph, and a list of sentences.
+def au_sentence(table: pd.DataFrame) -> str:
+    """Which AU each effect changes most, and the mean effect on the others.
 
     Args:
-        effects: from `main_effects`.
-        depends: from `interactions`.
-
-    Returns:
-        Markdown.
+        table: from `companion.analysis.effects.main_effects`.
     """
-    alone, together = effect_sentences(effects), interaction_sentences(depends)
-    mean = effects[effects["AU"] == "mean"]
-    total = len(mean) + len(depends)
-    told = (
-        f"{len(alone)} of {len(mean)} main effects and {len(together)} of "
-        f"{len(depends)} interactions have a 95 % interval over people and seeds that "
-        "leaves out 0."
+    parts = []
+    of_aus = table[table["AU"] != "mean"].dropna(subset=["size"])
+    for effect, own in of_aus.groupby("effect", sort=False):
+        sizes = own.set_index("AU")["size"]
+        most = sizes.abs().idxmax()
+        part = f"*{effect}* {most} {signed(sizes[most])}"
+        if len(sizes) > 1:
+            others = sizes.drop(most)
+            part += f" (the others {signed(others.mean())} in the mean)"
+        parts.append(part)
+    said = "; ".join(parts) or "there is none"
+    return f"Main effects on the AU that each changes most: {said}."
+
+
+def best_sentences(
+    levels_of: Levels, titles: Titles, scored: dict[str, np.ndarray], gap: pd.DataFrame
+) -> str:
+    """The combination with the highest score, and how far it is from a model.
+
+    Args:
+        levels_of, titles: the models of the design.
+        scored: as in `companion.analysis.effects.main_effects`.
+        gap: from `companion.analysis.effects.model_differences`, the best less the
+            model in one row named after the latter; without rows, nothing is compared.
+    """
+    best = best_combination(levels_of, scored)
+    if best is None:
+        return "No combination has a score."
+    of_best = mean_score(scored[best][0])
+    line = (
+        f"The highest of {len(set(levels_of) & set(scored))} combinations is "
+        f"{_titles(_names(levels_of[best], titles))}, {of_best:.3f}."
     )
-    if mean["seeds ±"].isna().all():
-        told += " (No model has two runs, so no interval is known.)"
-    elif total > 1:
-        chance = 100 * (1 - 0.95**total)
-        told += (
-            f" If nothing had any effect, at least one of {total} independent "
-            f"intervals would leave it out with a probability of {chance:.0f} %."
+    for model, row in gap.iterrows():
+        certain = VERDICTS[verdict(row)]
+        line += (
+            f" Its lead over *{model}* is {signed(row['size'])} ({interval(row)}), "
+            f"{certain}. And it was chosen as the highest on the frames that are "
+            "reported, which flatters it."
         )
-    return "\n".join([told, "", *(f"- {line}" for line in alone + together)])
+    return line
+
+
+def best_combination(levels_of: Levels, scored: dict[str, np.ndarray]) -> str | None:
+    """The name of the combination with the highest mean ICC; None without any."""
+    means = {n: mean_score(scored[n][0]) for n in levels_of if n in scored}
+    return max(means, key=means.__getitem__) if means else None
+
+
+def elsewhere_sentence(table: pd.DataFrame, lacking: int) -> str:
+    """The effects on the mean without the combinations that never learned an AU.
+
+    Args:
+        table: from `companion.analysis.effects.main_effects`, of the others alone.
+        lacking: the number of combinations that are left out.
+    """
+    if not lacking:
+        return "No combination is left out of the main effects."
+    mean = table[table["AU"] == "mean"]
+    which = "the combination" if lacking == 1 else f"the {lacking} combinations"
+    said = f"Main effects without {which} that never learned an AU: "
+    return f"{said}{_by_chance(mean, mean['effect']) or 'there is none'}."
+
+
+def clear_sentence(tables: dict[str, pd.DataFrame]) -> str:
+    """How many intervals exclude 0, and how often chance alone makes one do so.
+
+    Args:
+        tables: what the rows of a table are, in the plural → the table; of main
+            effects, the rows of the mean count.
+    """
+    own = {
+        name: table[table["AU"] == "mean"] if "AU" in table else table
+        for name, table in tables.items()
+    }
+    counts = [f"{len(_clear(table))} of {len(table)} {n}" for n, table in own.items()]
+    rows = [row for table in own.values() for _, row in table.iterrows()]
+    open_ = sum(verdict(row) == "undecided" for row in rows)
+    said = f"The 95 % interval over people and seeds excludes 0 for {_and(counts)}."
+    if open_:
+        said += (
+            f" {open_} more {'is' if open_ == 1 else 'are'} undecided: an end is "
+            f"within {RESAMPLING_ERROR} of 0, and the resampling is no more exact."
+        )
+    if all(verdict(row) == "unknown" for row in rows):
+        said += " (No model has two runs, so no interval is known.)"
+    elif len(rows) > 1:
+        chance = 100 * (1 - 0.95 ** len(rows))
+        said += (
+            f" If nothing had any effect, and if the {len(rows)} intervals were exact "
+            "and independent, at least one would exclude it with a probability of "
+            f"{chance:.0f} %."
+        )
+    return said
+
+
+def interval(row: pd.Series) -> str:
+    """The 95 % interval of a row, in words; a bound near 0 shows its sign."""
+    return f"95 % interval {_bound(row['lower'])} to {_bound(row['upper'])}"
+
+
+def marked(table: pd.DataFrame) -> pd.DataFrame:
+    """A rounded table of effects with a column "excludes 0", see `verdict`."""
+    words = [verdict(row) for _, row in table.iterrows()]
+    return rounded(table).assign(
+        **{"excludes 0": pd.Series(words, table.index, dtype=str)}
+    )
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,20 +309,93 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: table[name].round(3) + 0.0 for name in numbers})
 
 
-def signed(value: float) -> str:
-    """A number with its sign and three decimals, as text; 0 has none."""
-    return "0.000" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+def signed(value: float, decimals: int = 3) -> str:
+    """A number with its sign and so many decimals, as text; 0 has no sign."""
+    if abs(value) < 0.5 * 10**-decimals:
+        return f"{0:.{decimals}f}"
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def verdict(row: pd.Series) -> str:
+    """Whether the interval over people and seeds excludes 0: yes, no or undecided.
+
+    It is undecided if the end that is next to 0 is within `RESAMPLING_ERROR` of it, and
+    unknown without an interval.
+    """
+    near = row["lower"] if row["size"] > 0 else -row["upper"]
+    if np.isnan(near):
+        return "unknown"
+    if abs(near) <= RESAMPLING_ERROR:
+        return "undecided"
+    return "yes" if near > 0 else "no"
+
+
+def _is_clear(row: pd.Series) -> bool:
+    return verdict(row) == "yes"
 
 
 def _clear(table: pd.DataFrame) -> list[pd.Series]:
-    """The rows whose interval leaves out 0, by size."""
-    clear = table[(table["lower"] > 0) | (table["upper"] < 0)]
-    order = clear["size"].abs().to_numpy().argsort(kind="stable")[::-1]
-    return [clear.iloc[place] for place in order]
+    """The rows whose interval excludes 0, by size."""
+    order = table["size"].abs().to_numpy().argsort(kind="stable")[::-1]
+    return [table.iloc[place] for place in order if _is_clear(table.iloc[place])]
 
 
-def _interval(row: pd.Series) -> str:
-    return f"95 % interval {signed(row['lower'])} to {signed(row['upper'])}"
+def _bound(value: float) -> str:
+    """Like `signed`, with as many decimals as show a number that is not 0."""
+    for decimals in range(3, 7):
+        if abs(value) >= 0.5 * 10**-decimals:
+            return signed(value, decimals)
+    return signed(value)
+
+
+def _range(values: pd.Series, decimals: int = 2) -> str:
+    """ "0.10 to 0.22", or one number."""
+    low, high = (f"{value:.{decimals}f}" for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _shared(models: Iterable[str], levels_of: Levels, titles: Titles) -> list[str]:
+    """The titles of the levels that all of some models have."""
+    own = [levels_of[name] for name in models]
+    return [
+        title
+        for change, levels in titles.items()
+        for level, title in levels.items()
+        if len(levels) > 1 and all(of[change] == level for of in own)
+    ]
+
+
+def _combinations(models: list[str], levels_of: Levels, titles: Titles) -> str:
+    """The levels that only these models share, or else each model's levels."""
+    shared = set(_shared(models, levels_of, titles))
+    names = {name: _names(levels, titles) for name, levels in levels_of.items()}
+    if {name for name in names if shared <= set(names[name])} == set(models):
+        return _titles(_shared(models, levels_of, titles) or ["any level"])
+    return " or ".join(_titles(names[name]) for name in models)
+
+
+def _names(levels: dict[str, str], titles: Titles) -> list[str]:
+    return [titles[change][level] for change, level in levels.items()]
+
+
+def _titles(titles: list[str]) -> str:
+    return "*" + ", ".join(titles) + "*"
+
+
+def _by_chance(table: pd.DataFrame, names: pd.Series) -> str:
+    """Sizes and names, by verdict, the largest first."""
+    order = table["size"].abs().to_numpy().argsort(kind="stable")[::-1]
+    parts: dict[str, list[str]] = {word: [] for word in VERDICTS}
+    for place in order:
+        row, name = table.iloc[place], names.iloc[place]
+        text = signed(row["size"]) + (f" (*{name}*)" if name else "")
+        parts[verdict(row)].append(text)
+    groups = [f"{_and(own)}, {VERDICTS[word]}" for word, own in parts.items() if own]
+    return "; ".join(groups)
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def levels_table(changes: dict, titles: Titles) -> pd.DataFrame:
@@ -120,20 +425,21 @@ def draw_effects(left: Axes, right: Axes, table: pd.DataFrame) -> None:
             it shares the y-axis of `left`.
         table: from `main_effects`.
     """
+    thick = {"color": "0.7", "lw": 6, "solid_capstyle": "butt"}
     means = table[table["AU"] == "mean"]
     heights = {name: float(height) for height, name in enumerate(means["effect"])}
     for _, row in means.iterrows():
         height = heights[row["effect"]]
         left.plot([row["lower"], row["upper"]], [height, height], color="0.3", lw=1)
-        left.plot([row["low"], row["high"]], [height, height], color="C4", lw=6)
+        left.plot([row["low"], row["high"]], [height, height], **thick)
         left.plot(row["size"], height, "o", color="black", ms=4)
-    for number, (au, marker) in enumerate(zip(AU_NAMES, "os^Dv")):
+    colours = ["C0", "C1", "C2", "C3", "C5"]  # C4 is too near to C0
+    for number, (au, marker, colour) in enumerate(zip(AU_NAMES, "os^Dv", colours)):
         own = table[table["AU"] == au]
         height = own["effect"].map(heights).astype(float) + 0.15 * (number - 2)
-        colour = f"C{number}"
         right.hlines(height, own["low"], own["high"], color=colour, lw=1)
         right.plot(own["size"], height, marker, color=colour, ms=4, label=au)
-    for ax, title in ((left, "mean of the five AUs"), (right, "AU by AU")):
+    for ax, title in ((left, "mean of the five AUs, magnified"), (right, "AU by AU")):
         ax.axvline(0, color="0.7", lw=0.8, zorder=0)
         ax.set(xlabel="effect on ICC(3,1), last epoch", title=title)
     pairs = zip(means["effect"], means["instead of"])
@@ -141,3 +447,32 @@ def draw_effects(left: Axes, right: Axes, table: pd.DataFrame) -> None:
     left.set_yticks(list(heights.values()), labels)
     left.set_ylim(max(len(heights), 1) - 0.5, -0.5)
     right.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def draw_two_changes(none: float, a: float, b: float, both: float) -> Figure:
+    """Draw the scores of four models over change B, and what each change adds.
+
+    Args:
+        none, a, b, both: the scores without a change, with A, with B, with both.
+
+    Returns:
+        The figure; it is not shown.
+    """
+    figure, ax = plt.subplots(figsize=(4, 2.2))
+    for label, scores in {"without A": (none, b), "with A": (a, both)}.items():
+        (line,) = ax.plot([0, 1], scores, "o-", label=label)
+        ax.annotate(
+            f"B adds {scores[1] - scores[0]:.2f}",
+            (0.5, sum(scores) / 2),
+            (-2, 4),
+            textcoords="offset points",
+            ha="right",
+            color=line.get_color(),
+        )
+    for place, side, low, high in ((-0.06, "right", none, a), (1.06, "left", b, both)):
+        ax.text(place, (low + high) / 2, f"A adds {high - low:.2f}", ha=side)
+    ax.set(xticks=[0, 1], xticklabels=["without B", "with B"], xlim=(-1.1, 2))
+    ax.set_ylabel("score (invented)")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    plt.close(figure)
+    return figure

@@ -31,31 +31,51 @@ REGRESSION = "pretrained-x1-drop50-shuffle"
 CLASSES, EXPECTATION = "classifier", "classifier, by expectation"
 
 
-def gain_beyond_chance(gap: pd.Series, bests: dict[str, np.ndarray]) -> Judgement:
+def gain_beyond_chance(gap: pd.Series) -> Judgement:
     """Is the proposed network's gain over the baseline clear of people and seeds?
 
     Args:
         gap: a line of `companion.analysis.rows.difference_table`.
-        bests: the two models → the mean ICC of each run at its best epoch.
     """
-    ends = ["best low", "best high", "seeds low", "seeds high"]
-    low, high, seeds_low, seeds_high = (float(gap[end]) for end in ends)
+    low, seeds_low = float(gap["best low"]), float(gap["seeds low"])
     because = (
-        f"best run less best run is {signed(low)} to {signed(high)} over people, mean "
-        f"less mean {signed(seeds_low)} to {signed(seeds_high)} over seeds"
+        f"best run less best run is {signed(gap['best'])} (95 % over people "
+        f"{signed(low)} to {signed(gap['best high'])}), mean less mean "
+        f"{signed(gap['seeds'])} (95 % over seeds {signed(seeds_low)} to "
+        f"{signed(gap['seeds high'])})"
     )
     if np.isnan([low, seeds_low]).any():
         return None, because
-    by_seed = np.hypot(*(scores.std(ddof=1) for scores in bests.values()))
-    because += (
-        "; by the seed alone, the difference of two runs has a standard deviation of "
-        f"{by_seed:.3f}"
-    )
     return bool(low > 0 and seeds_low > 0), because
 
 
+def describe_chance(gap: pd.Series, bests: dict[str, np.ndarray], gain: float) -> str:
+    """By how much two networks with the same true score differ by chance; Markdown.
+
+    Args:
+        gap: as in `gain_beyond_chance`.
+        bests: the two models → the mean ICC of each run at its best epoch.
+        gain: the paper's.
+    """
+    by_people = (gap["best high"] - gap["best low"]) / 2
+    if min(len(scores) for scores in bests.values()) < 2:
+        return "A single run of a network does not tell how much chance does."
+    by_seed = np.hypot(*(scores.std(ddof=1) for scores in bests.values()))
+    larger = [by_people > gain, by_seed > gain]
+    verdict = {2: "Both are", 1: "One of them is", 0: "Neither is"}[sum(larger)]
+    return (
+        "By the people alone, the difference of two runs varies by about "
+        f"±{by_people:.3f} (half of its 95 % interval). By the seed alone, it has a "
+        f"standard deviation of {by_seed:.3f}. {verdict} larger than the paper's gain "
+        f"of {gain:.3f}."
+    )
+
+
 def steadier_over_seeds(
-    baseline: np.ndarray, proposed: np.ndarray, falls: pd.DataFrame
+    baseline: np.ndarray,
+    proposed: np.ndarray,
+    best: pd.DataFrame,
+    five: pd.DataFrame,
 ) -> Judgement:
     """Is the proposed network more robust over trainings?
 
@@ -64,15 +84,18 @@ def steadier_over_seeds(
 
     Args:
         baseline, proposed: float arrays, the mean ICC of each run at its best epoch.
-        falls: by how much the mean falls from the best run to the mean over runs of
-            the five best epochs; one row for each data set, a column for each of the
-            two networks.
+        best: the mean at the best epoch of the best run; one row for each data set, a
+            column for each of the two networks.
+        five: the same of the mean over runs of the five best epochs.
     """
     said = "; ".join(
-        f"{row['baseline']:.3f} and {row['proposed']:.3f} ({data})"
-        for data, row in falls.iterrows()
+        f"{data}, {name}: {high:.3f} − {low:.3f} = {high - low:.3f}"
+        for data in best.index
+        for name, high, low in zip(
+            best, best.loc[data].round(3), five.loc[data].round(3)
+        )
     )
-    because = f"the means of the baseline and the proposed network fall by {said}"
+    because = f"best run less mean of the five best epochs: {said}"
     if min(len(baseline), len(proposed)) < 2:
         return None, because
     sd = baseline.std(ddof=1), proposed.std(ddof=1)

@@ -16,6 +16,9 @@ from companion.crops.store import CropStore
 from companion.training.device import memory_advice, open_accelerator
 from companion.training.loop import evaluation_batch
 
+MOSTLY_ZERO = 80
+"""Per cent of a person's features that are 0, from which we say that they are off."""
+
 
 def extract_features(
     network: VGG,
@@ -132,6 +135,35 @@ def frame_table(squares: np.ndarray, extracted: np.ndarray) -> pd.DataFrame:
         "zeros, %": 100 * (extracted == 0).mean(axis=1),
     }
     return pd.DataFrame(columns)
+
+
+def describe_person(table: pd.DataFrame, person: str, darkened: str, other: str) -> str:
+    """How a person's crops and features differ from another's, in words.
+
+    Args:
+        table: the means of `frame_table` for each person, and a row of the same crops
+            30 % darker.
+        person: who is described.
+        darkened: the row of this person's darker crops.
+        other: the person to compare with.
+    """
+    people = table.drop(index=darkened)
+    brighter = (people["brightness"] > people.at[person, "brightness"]).sum()
+    longer = table["length of h"] / table.at[other, "length of h"]
+    zeros = table["zeros, %"].round()
+    told = (
+        f"{brighter} of {len(people)} people have brighter crops than {person}. On "
+        f"average this person's features are {longer[person]:.1f} times as long as "
+        f"{other}'s; of the same crops, 30 % darker, they are {longer[darkened]:.1f} "
+        f"times as long. Of {person}'s features {zeros[person]:.0f} % are 0, of "
+        f"{other}'s {zeros[other]:.0f} %"
+    )
+    if longer[person] > 1 and zeros[person] >= MOSTLY_ZERO:
+        told += (
+            f": {100 - zeros[person]:.0f} % of the features are huge, and the rest are "
+            "switched off"
+        )
+    return f"{told}."
 
 
 def describe_imagenet(

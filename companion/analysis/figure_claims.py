@@ -289,7 +289,8 @@ def _figure_6(
             "AU12: the errors of level 1 “foram para os níveis 0 e 2” (went to the "
             "levels 0 and 2)",
             bool(beside >= NEARLY_ALL * wrong) if wrong else None,
-            f"{beside} of {wrong} errors did",
+            f"{beside} of {wrong} errors of this run did; the rule asks for "
+            f"{100 * NEARLY_ALL:.0f} %",
         ),
         (
             "AU12: some frames of level 0 “foram estimadas com intensidade 5” (were "

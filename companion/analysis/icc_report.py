@@ -9,6 +9,11 @@ from matplotlib.axes import Axes
 from aulib.icc import icc_3_1
 from companion.analysis.effects_report import signed
 
+CUT = 0.1
+"""Where longer bars of `draw_ways` are cut off."""
+
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+
 
 def toy_table(truth: np.ndarray, judges: dict[str, np.ndarray]) -> pd.DataFrame:
     """ICC(3,1), Pearson's r and the mean absolute error of judges against the truth.
@@ -53,8 +58,20 @@ def draw_judges(
     ax.figure.axes[0].set_ylabel("network's level")
 
 
+def beyond(off_by: pd.Series, gain: float) -> pd.Series:
+    """Which ways move the score by more than the paper's gain, by its three digits.
+
+    Args:
+        off_by: way → difference to Table II's rule.
+        gain: the paper's.
+    """
+    return off_by.abs().round(3) > round(gain, 3)
+
+
 def draw_ways(ax: Axes, off_by: pd.Series, gain: float) -> None:
     """Draw by how much each other way moves the score, the largest rise on top.
+
+    Bars are cut at `CUT`, which an arrow shows; each has its number on the right.
 
     Args:
         ax: where to draw.
@@ -62,9 +79,17 @@ def draw_ways(ax: Axes, off_by: pd.Series, gain: float) -> None:
         gain: ways that move it by more are drawn in colour.
     """
     shown = off_by.sort_values(kind="stable")
-    colours = ["C0" if abs(value) > gain else "0.7" for value in shown]
-    ax.barh(shown.index, shown, color=colours)
+    colours = np.where(beyond(shown, gain), "C0", "0.7").tolist()
+    ax.barh(shown.index, shown.clip(-CUT, CUT), color=colours)
     ax.axvline(0, color="black", lw=0.6)
+    for y, value in enumerate(shown):
+        if abs(value) > CUT:
+            arrow = "<" if value < 0 else ">"
+            ax.plot(np.sign(value) * CUT, y, arrow, color="C0", ms=8, clip_on=False)
+        number = "–" if np.isnan(value) else signed(value)
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
+        ax.text(1.15, y, number, **place)
+    ax.set_xlim(-CUT, max(0.02, 1.2 * min(shown.max(), CUT)))
     ax.set_xlabel("mean ICC(3,1) less that of Table II's rule")
 
 
@@ -76,12 +101,30 @@ def describe_ways(off_by: pd.Series, gain: float, asked: list[str]) -> str:
         gain: the paper's.
         asked: the ways of which the one that moves it most is named.
     """
-    moved = int((off_by.abs() > gain).sum())
     worst = off_by[asked].abs().idxmax()
+    equal = off_by.index[off_by.abs().round(3) == round(gain, 3)]
+    tie = ", ".join(f"“{name}”" for name in equal)
+    tie = f" By three digits, as much as the gain: {tie}." if tie else ""
     return (
-        f"{moved} of {len(off_by)} ways move the mean by more than {gain:.3f}, the "
-        f"gain in Table II. Of the {len(asked)} in the question, “{worst}” moves it "
-        f"most, by {signed(off_by[worst])}."
+        f"{beyond(off_by, gain).sum()} of {len(off_by)} ways move the mean by more "
+        f"than {gain:.3f}, the gain in Table II.{tie} Of the {len(asked)} in the "
+        f"question, “{worst}” moves it most, by {signed(off_by[worst])}."
+    )
+
+
+def describe_clip(unclipped: float, clipped: float, share: float) -> str:
+    """What the clip of Eq. 3 does to outputs that were not halved; Markdown.
+
+    Args:
+        unclipped: mean ICC of the rounded outputs.
+        clipped: mean ICC of the same after the clip to 0..5.
+        share: of the rounded outputs that lie outside of 0..5, 0..1.
+    """
+    verb = "raises" if clipped > unclipped else "does not raise"
+    return (
+        "Outputs that are rounded but neither halved nor clipped score "
+        f"{unclipped:.3f}; {100 * share:.0f} % of them lie outside of 0 to 5. The clip "
+        f"{verb} the score: with it, *Eq. 3 without its ½* has {clipped:.3f}."
     )
 
 
@@ -91,8 +134,8 @@ def describe_places(measures: pd.DataFrame) -> str:
     Args:
         measures: from `companion.analysis.rows.measure_table`.
     """
-    order = measures["ICC(3,1)"].rank(ascending=False)
-    errors = measures["MAE"].rank()
+    order = measures["ICC(3,1)"].rank(method="min", ascending=False)
+    errors = measures["MAE"].rank(method="min")
     said = (
         f"By ICC(3,1) the best row is *{order.idxmin()}*, by mean absolute error "
         f"*{errors.idxmin()}*. "
@@ -102,9 +145,14 @@ def describe_places(measures: pd.DataFrame) -> str:
         return said + "Both put all rows in the same order."
     other = apart.idxmax()
     return said + (
-        f"The place of *{other}* changes most: place {order[other]:g} by ICC, "
-        f"place {errors[other]:g} by error."
+        f"*{other}* changes rank most: {_ordinal(order[other])} by ICC, "
+        f"{_ordinal(errors[other])} by error."
     )
+
+
+def _ordinal(rank: float) -> str:
+    place = int(rank)
+    return ORDINALS[place - 1] if place <= len(ORDINALS) else f"number {place}"
 
 
 def describe_strongest(recall: pd.Series, labels: np.ndarray) -> str:

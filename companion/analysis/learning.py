@@ -14,9 +14,6 @@ from companion.base.figures import TEXT_WIDTH
 from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES
 
-LINES = ["-", "--", "-.", ":", (0, (5, 1))]
-"""A style of line for each AU."""
-
 RECORD_TOLERANCE = 0.08
 """Between two runs' best mean ICC. It is wide: it catches a broken run, nothing finer.
 Other processors and numbers of threads add in another order, and the runs drift apart.
@@ -86,7 +83,10 @@ def compare_weights(ours: nn.Module, theirs: nn.Module, exact: bool) -> str:
 
 
 def learning_curves(metrics: pd.DataFrame, title: str) -> Figure:
-    """Losses and ICC(3,1) by epoch, two panels; not shown by itself.
+    """Losses and ICC(3,1) by epoch; not shown by itself.
+
+    One panel has the losses. Each AU has a panel of its own, where a grey line is the
+    mean of all.
 
     Args:
         metrics: as from `companion.training.run.train`; no rows before the first epoch.
@@ -95,16 +95,21 @@ def learning_curves(metrics: pd.DataFrame, title: str) -> Figure:
     columns = ["epoch", "train_loss", "evaluation_loss", *AU_NAMES, "mean"]
     metrics = metrics.reindex(columns=columns)
     epochs = metrics["epoch"]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(TEXT_WIDTH, 2.3))
-    left.plot(epochs, metrics["train_loss"], "o-", ms=3, label="training, as drawn")
-    left.plot(epochs, metrics["evaluation_loss"], "s--", ms=3, label="evaluation")
-    left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
-    for name, line in zip(AU_NAMES, LINES, strict=True):
-        right.plot(epochs, metrics[name], ls=line, lw=1, label=name)
-    right.plot(epochs, metrics["mean"], "k", lw=2, label="mean")
-    right.set(xlabel="epoch", ylabel="ICC(3,1)")
-    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure, axes = plt.subplots(2, 3, figsize=(TEXT_WIDTH, 3.2), sharex=True)
+    losses, *panels = axes.flat
+    losses.plot(epochs, metrics["train_loss"], "o-", ms=3, label="training, as drawn")
+    losses.plot(epochs, metrics["evaluation_loss"], "s--", ms=3, label="evaluation")
+    losses.set(ylabel="loss", ylim=(0, None), title="loss")
+    for ax, name in zip(panels, AU_NAMES, strict=True):
+        ax.sharey(panels[0])
+        ax.plot(epochs, metrics["mean"], color="0.6", lw=2, label="mean of the five")
+        ax.plot(epochs, metrics[name], "o-", color="C2", ms=3, label="ICC of the AU")
+        ax.set(ylabel="ICC(3,1)", title=name)
+    for ax in axes[1]:
+        ax.set_xlabel("epoch")
+    drawn = [ax.get_legend_handles_labels() for ax in (losses, panels[0])]
+    handles, labels = (sum(parts, []) for parts in zip(*drawn))
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
     figure.suptitle(title, fontsize=8)
     plt.close(figure)
     return figure

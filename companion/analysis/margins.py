@@ -15,6 +15,8 @@ from aulib.loss import scaled_smooth_l1
 SIZE = (4.6, 2.3)
 """Inches."""
 
+BAND = "correct level after Eq. 3\n(levels 1 to 4)"
+
 
 def draw_steps(to_level: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
     """Draw Eq. 3 with targets × 2 as steps, and what `torch.round` makes of the ties.
@@ -48,7 +50,8 @@ def draw_steps(to_level: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
 def draw_losses(smooth_l1: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
     """Draw Eq. 4 over the error in levels, with targets × 1 and × 2.
 
-    A dot is where a loss turns linear. The band is where Eq. 3 answers rightly.
+    A dot is where a loss turns linear. The band is where Eq. 3 gives the correct level
+    of a face with one of the levels 1 to 4.
 
     Args:
         smooth_l1: errors of the output, float (N,) → losses, float (N,).
@@ -60,7 +63,7 @@ def draw_losses(smooth_l1: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
         ax.plot(errors, losses, line, color=f"C{number}", label=f"targets × {scale}")
         ends = torch.tensor([-1 / scale, 1 / scale])
         ax.plot(ends, smooth_l1(scale * ends), "o", color=f"C{number}", ms=5)
-    ax.axvspan(-0.5, 0.5, color="0.9", zorder=0, label="Eq. 3 answers rightly")
+    ax.axvspan(-0.5, 0.5, color="0.9", zorder=0, label=BAND)
     ax.set(xlabel="error, levels", ylabel="loss", title="Eq. 4")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     plt.close(figure)

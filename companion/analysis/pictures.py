@@ -8,11 +8,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
-from companion.base.figures import TEXT_WIDTH
+from companion.base.figures import COLOURS, TEXT_WIDTH
 from companion.bp4d import AU_NAMES
 from companion.crops.squares import central_corners
 from companion.crops.store import CropStore
@@ -23,12 +25,16 @@ CHANGES = "PuOr_r"  # purple: darker; white: the same; orange: lighter
 
 
 def draw_sheet(
-    pictures: Sequence[np.ndarray], titles: Sequence[str], columns: int, heading: str
+    pictures: Sequence[np.ndarray | None],
+    titles: Sequence[str],
+    columns: int,
+    heading: str,
 ) -> Figure:
     """A sheet of pictures in rows, each below its title, as wide as a page's text.
 
     Args:
         pictures: uint8 (h, w, 3), at least one; the first sets the height of a row.
+            None leaves a place empty, without its title.
         titles: one for each picture; they can have several lines.
         columns: pictures in a row.
         heading: over all of them.
@@ -52,6 +58,54 @@ def draw_sheet(
             ax.imshow(picture)
             ax.set_title(title, fontsize=6, pad=2)
     return figure
+
+
+def draw_box(ax: Axes, box: ArrayLike, colour: str, style: str = "-") -> None:
+    """Draw a box on a picture, over a wider black line, so that any skin shows it.
+
+    Args:
+        ax: with the picture.
+        box: x0, y0, x1, y1 in pixels; NaN for none.
+        colour: of the upper line.
+        style: of the upper line; the black one is solid.
+    """
+    x0, y0, x1, y1 = np.asarray(box, dtype=float)
+    for line in ({"ec": "black", "lw": 2.2}, {"ec": colour, "lw": 1.2, "ls": style}):
+        ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **line))
+
+
+def draw_cases(
+    pictures: Sequence[np.ndarray],
+    boxes: np.ndarray,
+    crops: Sequence[np.ndarray],
+    names: Sequence[str],
+    size: int,
+    heading: str,
+) -> Figure:
+    """Draw pictures with their face boxes, and below each one its crop.
+
+    Args:
+        pictures: uint8 (h, w, 3).
+        boxes: float array (B, 4) of x0, y0, x1, y1 in pixels.
+        crops: uint8 (h, w, 3), neither side below `size`.
+        names: one for each picture; the crop has it, too, with its height and width.
+        size: pixels of a side of the central square, which is dashed on the crop.
+        heading: over all of them.
+    """
+    shapes = [f"{crop.shape[0]} x {crop.shape[1]}" for crop in crops]
+    titles = [f"{name}: {shape}" for name, shape in zip(names, shapes, strict=True)]
+    everything = [*pictures, *crops]
+    sheet = draw_sheet(everything, [*names, *titles], len(pictures), heading)
+    above, below = sheet.axes[: len(pictures)], sheet.axes[len(pictures) :]
+    for ax, box in zip(above, boxes, strict=True):
+        draw_box(ax, box, COLOURS[4])
+    for ax, crop in zip(below, crops, strict=True):
+        high, wide = crop.shape[:2]
+        top, left = (high - size) // 2 - 0.5, (wide - size) // 2 - 0.5
+        draw_box(ax, (left, top, left + size, top + size), "white", "--")
+        edge = 0.03 * size  # of white, so that a line at the crop's edge is seen whole
+        ax.set(xlim=(-0.5 - edge, wide - 0.5 + edge))
+    return sheet
 
 
 def on_one_canvas(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -172,15 +226,17 @@ def draw_photograph(
     square: np.ndarray,
     values: np.ndarray,
     levels: np.ndarray,
+    drawn: ArrayLike,
     title: str,
 ) -> Figure:
-    """Draw a photograph with its face box, the square, and the estimates of it.
+    """Draw a picture with its face box, the square, and the estimates of it.
 
     Args:
         photograph: uint8 array (H, W, 3).
         box, square: from `crop_photograph`.
         values: float array (5,), the estimates before rounding, in levels.
         levels: int array (5,), the levels.
+        drawn: int array (5,), the levels with which the face was drawn.
         title: of the estimates.
     """
     figure, (whole, cut, bars) = plt.subplots(
@@ -190,13 +246,15 @@ def draw_photograph(
     width, height = box[2:] - box[:2]
     whole.add_patch(plt.Rectangle(box[:2], width, height, fill=False, ec="C1", lw=1.5))
     cut.imshow(square)
-    for ax, name in ((whole, "photograph and box"), (cut, "what the network gets")):
+    for ax, name in ((whole, "picture and face box"), (cut, "what the network gets")):
         ax.set_title(name)
         ax.axis("off")
     bars.bar(AU_NAMES, values, color="0.8", label="before rounding")
     line = {"marker": "_", "s": 400, "color": "black", "zorder": 3}
-    bars.scatter(AU_NAMES, levels, label="level, after Eq. 3", **line)
+    bars.scatter(AU_NAMES, levels, label="after Eq. 3", **line)
+    diamond = {"marker": "D", "s": 30, "fc": "none", "ec": "C5", "zorder": 4}
+    bars.scatter(AU_NAMES, drawn, label="as drawn", **diamond)
     low, high = min(-0.5, *values), max(5, *values)
     bars.set(ylabel="intensity, levels", ylim=(low - 0.3, high + 0.3), title=title)
-    bars.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
+    bars.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=3)
     return figure

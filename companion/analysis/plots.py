@@ -13,33 +13,32 @@ from matplotlib.collections import QuadMesh
 from companion.base.figures import COLOURS
 
 LEVELS = range(6)
-BAR = 0.14  # width of a bar where six stand side by side
+BAR = 0.14  # width of a bar where six are side by side
 
 
-def grouped_bars(ax: Axes, counts: pd.DataFrame) -> None:
-    """Draw frames per level, a group of bars for each AU, a colour for each level.
+def grouped_bars(ax: Axes, counts: pd.DataFrame, symlog: bool = False) -> None:
+    """Draw frames per level, a group of bars for each AU, its level below each bar.
 
     Args:
-        ax: where to draw; a legend of the levels goes below it.
+        ax: where to draw.
         counts: frames at each level (rows 0..5) of each AU (columns).
+        symlog: an axis on which rare levels can be read: logarithmic from 1, linear
+            below it, so that a level without a frame is at 0.
     """
     colours = sns.color_palette("viridis", len(LEVELS))
     places = np.arange(counts.shape[1])
+    middles = places[:, None] + BAR * (np.array(LEVELS) - 2.5)
     for level in LEVELS:
-        x = places + (level - 2.5) * BAR
-        ax.bar(x, counts.loc[level], BAR, color=colours[level], label=level)
+        ax.bar(middles[:, level], counts.loc[level], BAR, color=colours[level])
     ax.set_xticks(places, counts.columns)
-    ax.set_ylabel("frames")
-    ax.tick_params(axis="x", length=0)
+    ax.set_xticks(middles.ravel(), [*LEVELS] * len(places), minor=True)
+    ax.tick_params(axis="x", which="minor", length=0, pad=1, labelsize=5.5)
+    ax.tick_params(axis="x", length=0, pad=9)
+    ax.set(xlabel="intensity level, by AU", ylabel="frames")
+    if symlog:
+        ax.set_yscale("symlog", linthresh=1)
+        ax.set(ylabel="frames, symlog", ylim=(0, 2 * max(counts.max(axis=None), 1)))
     ax.yaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(
-        title="intensity level",
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.12),
-        ncols=len(LEVELS),
-        columnspacing=1,
-        handlelength=1,
-    )
 
 
 def estimates_over_labels(
@@ -47,8 +46,8 @@ def estimates_over_labels(
 ) -> None:
     """Draw frames per level, estimates as bars and labels as outlines.
 
-    On a linear axis the frequent levels can be compared, on a logarithmic one the rare
-    ones. The latter is linear below 1, so that a level without a frame is at 0.
+    On a linear axis the frequent levels can be compared, on a symlog one the rare ones:
+    it is logarithmic from 1, and linear below, so that a level without a frame is at 0.
 
     Args:
         axes: array (2, Q) of axes of one figure, a column for each AU; the upper row
@@ -65,7 +64,7 @@ def estimates_over_labels(
             ax.tick_params(axis="x", length=0)
         column[0].set_title(au)
         column[1].set_yscale("symlog", linthresh=1)
-    for ax, label in zip(axes[:, 0], ["frames", "frames, logarithmic"], strict=True):
+    for ax, label in zip(axes[:, 0], ["frames", "frames, symlog"], strict=True):
         ax.set_ylabel(label)
         ax.yaxis.set_major_formatter("{x:,.0f}")
     axes[1, axes.shape[1] // 2].set_xlabel("intensity level")

@@ -7,6 +7,7 @@ everything.
 """
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ ONE = 1.5
 
 NEAR = 0.1
 """Effective ranks that differ by less, as a share of the labels', are called equal."""
+
+HIGH_LOW = {True: "high", False: "low"}
 
 
 def load_best(network: VGG, directory: Path) -> VGG:
@@ -162,4 +165,31 @@ def judge_readings(table: pd.DataFrame) -> str:
         f"{ranks['estimates']:.1f}, {against} the {ranks['labels']:.1f} of the labels. "
         f"The estimates are {more} correlated than the labels of the same frames: "
         f"{means['estimates']:z.2f} on average, against {means['labels']:z.2f}."
+    )
+
+
+def describe_picture(
+    drawn: Sequence[int], estimated: Sequence[int], people: int
+) -> str:
+    """How far the estimates of one drawn face are off, and what that proves, in words.
+
+    Args:
+        drawn: the levels of the five AUs with which it was drawn.
+        estimated: the levels that a network gives it.
+        people: whose frames the ICC is computed of.
+    """
+    misses = []
+    for name, level, answer in zip(AU_NAMES, drawn, estimated, strict=True):
+        if answer != level:
+            gap = abs(int(answer) - int(level))
+            levels = "level" if gap == 1 else "levels"
+            misses.append(f"{name} {gap} {levels} too {HIGH_LOW[answer > level]}")
+    found = "All five levels are as drawn."
+    if misses:
+        right = len(AU_NAMES) - len(misses)
+        found = f"{right} of 5 levels are as drawn. The network reads "
+        found += f"{', '.join(misses)}."
+    return (
+        f"{found} One picture proves nothing either way: the ICC judges the network on "
+        f"the frames of {people} people."
     )

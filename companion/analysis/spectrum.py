@@ -13,6 +13,12 @@ from companion.base.paths import ROOT, training_directory
 PAPERS_COMPONENTS = 2300
 """About as many hold 95 % of the variance (Section III)."""
 
+ENOUGH_FRAMES = 10_000
+"""Fewer say nothing about a count of components as large as the paper's."""
+
+UNCHANGED = 0.05
+"""A smaller change of the effective rank, as a share of it, counts as none."""
+
 POINTS = 200
 """A cumulative spectrum is drawn at about as many numbers of components."""
 
@@ -97,28 +103,23 @@ def spectrum_table(spectra: dict[str, np.ndarray], share: float) -> pd.DataFrame
 
 
 def direction(before: pd.Series, after: pd.Series) -> str:
-    """What has happened to a spectrum, by its three numbers, in words.
+    """What has happened to a spectrum, by its effective rank, in words.
 
-    A number that changes by less than 5 % counts as unchanged.
+    The effective rank decides because it looks at all components and needs no
+    threshold.
 
     Args:
         before, after: rows of a `spectrum_table`.
 
     Returns:
-        The end of a sentence: "spreads the variance" if more components share it by
-        every number that changed, "concentrates the variance" if fewer do, "hardly
-        changes the spectrum" if no number changed; else that the numbers disagree.
+        The end of a sentence: "spreads the variance" if the effective rank rises,
+        "concentrates the variance" if it falls, "hardly changes the spectrum" if it
+        changes by less than `UNCHANGED`.
     """
-    signs = {"components": 1, "first": -1, "effective rank": 1}
-    moves = set()
-    for name, sign in signs.items():
-        gap = after[name] - before[name]
-        if gap and abs(gap) >= 0.05 * before[name]:
-            moves.add(int(sign * np.sign(gap)))
-    if len(moves) == 2:
-        return "spreads the variance by some measures and concentrates it by others"
-    words = {1: "spreads the variance", -1: "concentrates the variance"}
-    return words[moves.pop()] if moves else "hardly changes the spectrum"
+    gap = after["effective rank"] - before["effective rank"]
+    if not gap or abs(gap) < UNCHANGED * before["effective rank"]:
+        return "hardly changes the spectrum"
+    return "spreads the variance" if gap > 0 else "concentrates the variance"
 
 
 def describe_tuning(table: pd.DataFrame, person: str) -> str:
@@ -138,9 +139,10 @@ def describe_tuning(table: pd.DataFrame, person: str) -> str:
         if f"after{rest}" in table.index:
             before, after = table.loc[f"before{rest}"], table.loc[f"after{rest}"]
             told.append(
-                f"{who}, fine-tuning {direction(before, after)} "
-                f"({before['components']:.0f} components before, "
-                f"{after['components']:.0f} after)."
+                f"{who}, fine-tuning {direction(before, after)} (effective rank "
+                f"{before['effective rank']:.1f} → {after['effective rank']:.1f}, "
+                f"first component {percent(before['first'])} → "
+                f"{percent(after['first'])})."
             )
     return " ".join(told)
 
@@ -233,9 +235,13 @@ def judge_components(components: int, frames: int, width: float) -> str:
     """
     if frames <= PAPERS_COMPONENTS:
         return f"no verdict on 2,300: {frames} frames could not have shown it"
-    if frames < 10_000 or width < 1:
-        why = "too few frames, or another network than the paper's"
-        return f"no verdict on 2,300: {why}"
+    reasons = []
+    if frames < ENOUGH_FRAMES:
+        reasons.append(f"{frames:,} frames are too few (we ask for {ENOUGH_FRAMES:,})")
+    if width < 1:
+        reasons.append(f"the network has 1/{1 / width:.0f} of the paper's channels")
+    if reasons:
+        return f"no verdict on 2,300: {', and '.join(reasons)}"
     return f"{components} components here, about 2,300 in the paper"
 
 
@@ -259,6 +265,10 @@ def percent(part: float) -> str:
     return f"{100 * part:.0f} %"
 
 
+STYLES = (("-", "o"), ("--", "s"), ("-", "D"), (":", "^"))
+"""A line and a hollow mark for each cumulative spectrum."""
+
+
 def cumulative_shares(variances: np.ndarray) -> pd.Series:
     """The share of the variance that the first k components hold, where it is drawn.
 
@@ -278,20 +288,19 @@ def draw_spectra(ax: Axes, spectra: dict[str, np.ndarray], share: float) -> None
     """Draw cumulative spectra, each with the components that hold `share`.
 
     Args:
-        ax: where to draw; a legend goes below it.
+        ax: where to draw; a legend goes below it, with the numbers of components.
         spectra: name → variances, float (D,), largest first, not all 0.
         share: of the variance, 0..1.
     """
     for number, (name, variances) in enumerate(spectra.items()):
         colour, line = f"C{number}", cumulative_shares(variances)
+        style, marker = STYLES[number % len(STYLES)]
         needed = components_for(variances, share)
         held = variances[:needed].sum() / variances.sum()
-        ax.plot(line.index, line, color=colour, label=name)
-        ax.plot([needed, needed], [0, held], ":", color=colour, lw=1)
-        ax.plot(needed, held, "o", color=colour, ms=4)
-        height = 0.03 + 0.09 * number
-        label = ax.annotate(f"{needed:,} ", (needed, height), color=colour, ha="right")
-        label.set_bbox({"color": "white", "pad": 0.5})  # covers other dotted lines
+        ax.plot(line.index, line, style, color=colour)
+        mark = {"color": colour, "mfc": "none", "ms": 4 + 2 * number}
+        ax.plot(needed, held, marker, **mark)
+        ax.plot([], [], style, marker=marker, label=f"{name}: {needed:,}", **mark)
     ax.axhline(share, color="0.6", lw=0.8, ls="--")
     ax.annotate(percent(share), (1, share + 0.01), color="0.4")
     ax.axvline(PAPERS_COMPONENTS, color="black", lw=0.8, ls=":")
@@ -299,7 +308,8 @@ def draw_spectra(ax: Axes, spectra: dict[str, np.ndarray], share: float) -> None
     ax.annotate(f"the paper's {PAPERS_COMPONENTS:,}", place, rotation=90)
     ax.set(xscale="log", xlim=(0.9, 10_000), ylim=(0, 1.08), xlabel="components")
     ax.set(ylabel="cumulative share of the variance", title="cumulative spectrum")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    heading = f"components for {percent(share)}"
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, title=heading)
 
 
 def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from companion.analysis.effects import STALLED
 from companion.analysis.effects_report import signed
@@ -11,6 +12,9 @@ from companion.bp4d import AU_NAMES
 AUS = list(AU_NAMES)
 Scores = dict[str, dict[int, pd.DataFrame]]
 """Model → seed → `companion.analysis.scores.epoch_scores`."""
+
+FAR = 0.1
+"""A row whose interval ends so far below the median row is not drawn but written."""
 
 
 def describe_runs(each_run: pd.DataFrame, scores: Scores) -> str:
@@ -77,22 +81,60 @@ def draw_curves(axes: np.ndarray, scores: Scores) -> None:
     axes[-1].legend(loc="lower right")
 
 
+def describe_aggregates(means: pd.DataFrame) -> str:
+    """How far the rules lie apart on the same runs, and the gain by each; Markdown.
+
+    Args:
+        means: rule → mean ICC, a column for each of two networks; the gain is the
+            second less the first.
+    """
+    first, second = means.columns
+    gains = "; ".join(
+        f"{rule}, {signed(gain)}"
+        for rule, gain in (means[second] - means[first]).items()
+    )
+    gains = f"{second.capitalize()} less {first}: {gains}."
+    spans = means.max() - means.min()
+    if spans.isna().all():
+        return gains
+    own = means[spans.idxmax()].round(3)
+    high, low = own.idxmax(), own.idxmin()
+    return (
+        f"The same runs of the {spans.idxmax()} network have {own[high]:.3f} by "
+        f"*{high}* and {own[low]:.3f} by *{low}*. So the rule alone makes a difference "
+        f"of {own[high]:.3f} − {own[low]:.3f} = {own[high] - own[low]:.3f}.\n\n{gains}"
+    )
+
+
 def describe_difference(intervals: pd.DataFrame) -> str:
     """The intervals of two networks and of their difference; Markdown.
 
     Args:
         intervals: from `companion.analysis.rows.interval_table`.
     """
-    wide = (intervals["high"] - intervals["low"])[intervals["AU"] == "mean"].tolist()
+    of_mean = intervals[intervals["AU"] == "mean"]
+    one, two, both = (of_mean["high"] - of_mean["low"]).round(3).tolist()
+    alone = np.hypot(one, two)
     gap = intervals[intervals["what"] == "difference"].set_index("AU")
     first, second = intervals["what"].unique()[:2]
     sizes = gap.loc[AUS, "ICC(3,1)"]
     clear = {second: gap["low"] > 0, first: gap["high"] < 0}
+    found = "about as wide as each, neither wider nor narrower"
+    if both > 1.1 * max(one, two):
+        found = "wider than each"
+    elif both < min(one, two) / 1.1:
+        found = "narrower than each"
+    elif max(one, two) > 1.1 * min(one, two):
+        found = "between the two"
+    why = (
+        " The interval that we found is narrower: a person who is hard for one network "
+        "is hard for the other, so that much of the scatter cancels in the difference."
+    )
     return (
-        f"The mean's interval is {wide[0]:.3f} wide for the {first}, {wide[1]:.3f} for "
-        f"the {second} network, and {wide[2]:.3f} for their difference. Independent "
-        f"scores would make the last {np.hypot(*wide[:2]):.3f}: a person who is hard "
-        "for one network is hard for the other.\n\n"
+        f"The mean's interval is {one:.3f} wide for the {first}, {two:.3f} for the "
+        f"{second} network, and {both:.3f} for their difference: {found}. If the two "
+        "scores varied independently, it would be wider than each: "
+        f"√({one:.3f}² + {two:.3f}²) = {alone:.3f}.{why if both < alone else ''}\n\n"
         f"The {second} network's best run is ahead on {_listed(sizes.index[sizes > 0])}"
         f", the {first}'s on {_listed(sizes.index[sizes < 0])}. The interval leaves "
         f"out 0 for {_listed(gap.index[clear[second]])} in favour of the {second} "
@@ -138,8 +180,8 @@ def _listed(names: pd.Index) -> str:
 
 def _by_chance(count: int) -> str:
     return (
-        f"If nothing differed, at least one of {count} independent intervals would "
-        f"leave out 0 with a probability of {100 * (1 - 0.95**count):.0f} %."
+        f"If nothing differed, at least one of {count} exact and independent intervals "
+        f"would leave out 0 with a probability of {100 * (1 - 0.95**count):.0f} %."
     )
 
 
@@ -148,16 +190,39 @@ def draw_rows(
 ) -> None:
     """Draw each row's interval over people and its runs, the first row on top.
 
+    A row far below the others (`FAR`) would squeeze them: its numbers are written at
+    the left edge instead.
+
     Args:
-        ax: where to draw.
+        ax: where to draw; its legend goes above it.
         scores: from `companion.analysis.rows.score_table`.
         bests: from `companion.analysis.rows.best_means`.
         ceiling: a dotted line; NaN for none.
     """
+    ring = {"marker": "o", "mfc": "white", "mec": "C0", "ms": 4, "ls": ""}
+    bar = {"color": "0.75", "lw": 6, "solid_capstyle": "butt"}
+    dots = {"color": "black", "lw": 0.8, "ls": ":"}
+    border = scores["mean"].median() - FAR
     for y, (name, row) in enumerate(scores.iterrows()):
-        ax.plot(row[["low", "high"]], [y, y], color="0.75", lw=5, solid_capstyle="butt")
-        ax.plot(bests.loc[name], [y] * bests.shape[1], "|", color="C0", ms=9, mew=1.5)
-    ax.axvline(ceiling, color="black", lw=0.8, ls=":")
+        runs = bests.loc[name].dropna()
+        if row["high"] < border:
+            ax.annotate(
+                f"← 95 % {row['low']:.3f} to {row['high']:.3f}; "
+                f"seeds {runs.min():.3f} to {runs.max():.3f}",
+                (0.02, y),
+                xycoords=("axes fraction", "data"),
+                va="center",
+            )
+            continue
+        ax.plot(row[["low", "high"]], [y, y], **bar)
+        ax.plot(runs, y + 0.2 * (np.arange(len(runs)) - (len(runs) - 1) / 2), **ring)
+    legend = {"95 % over people, best run": bar, "a seed's best epoch": ring}
+    if not np.isnan(ceiling):
+        ax.axvline(ceiling, **dots)
+        legend["ceiling"] = dots
+    lines = [Line2D([], [], label=label, **style) for label, style in legend.items()]
+    place = {"loc": "lower center", "bbox_to_anchor": (0.4, 1)}
+    ax.legend(handles=lines, ncols=len(lines), **place)
     ax.set_yticks(range(len(scores)), scores.index)
-    ax.invert_yaxis()
+    ax.set_ylim(len(scores) - 0.5, -0.5)
     ax.set_xlabel("mean ICC(3,1)")

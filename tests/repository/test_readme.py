@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 
+from companion.analysis.claims import VERDICTS
 from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES
 
@@ -48,14 +49,27 @@ def test_the_ceiling():
 
 
 def test_effects_are_those_of_the_ablation():
-    """Each signed number of the section is a size or a bound that notebook 06 wrote."""
-    tables = [
-        pd.read_csv(TABLES / f"{name}.csv") for name in ("effects", "interactions")
-    ]
+    """Each number of the section is one that notebook 06 wrote."""
+    names = "effects", "interactions", "within", "three_way", "differences"
+    tables = [pd.read_csv(TABLES / f"{name}.csv") for name in names]
     columns = ["size", "size with", "size without", "lower", "upper"]
     values = [table[name] for table in tables for name in columns if name in table]
+    others = tables[0][~tables[0]["AU"].isin(["AU17", "mean"])]
+    values.append(others.groupby("effect")["size"].mean())
     known = {without_zero(f"{value:+.3f}") for value in pd.concat(values)}
-    section = README.split("**What each change does**")[1].split("![")[0]
+    section = README.split("**What each change does**")[1].split("\n## ")[0]
     said = re.findall(r"[+−]\.\d{3}", section)
     assert len(said) >= 4
     assert {number.replace("−", "-") for number in said} <= known
+    scores = [pd.read_csv(TABLES / "models.csv")["last epoch"]]
+    scores += [tables[2][name] for name in ("score without", "score with")]
+    known = {without_zero(f"{value:.3f}") for value in pd.concat(scores)}
+    assert set(re.findall(r"(?<![+−\d])\.\d{3}", section)) <= known
+
+
+def test_the_verdicts_are_counted():
+    """The totals are those of the index that notebook 08 wrote."""
+    counts = pd.read_csv(TABLES / "claims.csv")["verdict"].value_counts()
+    yes, no, open_ = (counts[verdict] for verdict in VERDICTS.values())
+    said = f"judges {counts.sum()} claims: {yes} hold, {no} do not, {open_} cannot be "
+    assert said + "decided here." in " ".join(README.split())

@@ -54,11 +54,9 @@ def test_a_stand_in_decides_nothing_and_says_what_it_found(found):
     assert row["verdict"] == VERDICTS[found] and row["here"] == ""
     assert row["because"] == "made-up data: 1 > 0"
     assert of_standin["verdict"] == VERDICTS[None]
-    if found is None:
-        assert of_standin == row
-    else:
-        assert of_standin["here"] == VERDICTS[found]
-        assert of_standin["because"] == f"on made-up data it {VERDICTS[found]}: 1 > 0"
+    said = "is undecided" if found is None else VERDICTS[found]
+    assert of_standin["here"] == said.removeprefix("is ")
+    assert of_standin["because"] == f"on made-up data it {said}: 1 > 0"
 
 
 def test_verdicts_are_counted():
@@ -67,15 +65,17 @@ def test_verdicts_are_counted():
         claim_row("Section II", "b", False, ""),
         row_of_ours("Section III", "c", True, "", "made-up data", True),
         row_of_ours("Section III", "d", None, "", "made-up data", True),
+        claim_row("Section IV", "e", None, ""),
     ]
     assert count_verdicts(claims, "made-up data") == (
-        "**Of 4 claims of the paper, 1 hold, 1 do not hold, and 2 cannot be decided "
-        "here.** Of the latter, 1 hold on made-up data and 0 do not, which says "
-        "nothing about BP4D.\n\nThese do not hold:\n\n- Section II: b"
+        "**Of 5 claims of the paper, 1 holds, 1 does not hold, and 3 cannot be decided "
+        "here.** Of the latter, 1 hold on made-up data, 0 do not, and 1 stay "
+        "undecided; our runs have no bearing on the other 1. This says nothing about "
+        "BP4D.\n\nThis does not hold:\n\n- Section II: b"
     )
-    assert count_verdicts(claims[:1], "made-up data") == (
-        "**Of 1 claims of the paper, 1 hold, 0 do not hold, and 0 cannot be decided "
-        "here.**"
+    assert count_verdicts(claims[:1], "made-up data", "about the figures") == (
+        "**Of 1 claims about the figures, 1 holds, 0 do not hold, and 0 cannot be "
+        "decided here.**"
     )
 
 

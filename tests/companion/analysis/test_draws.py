@@ -92,6 +92,16 @@ def test_shares_in_words():
     said = describe_shares(labels, times)
     assert "level 0 goes from 50.0 % of the frames to 25.0 % of the draws" in said
     assert "level 5 from 25.0 % of the frames to 75.0 % of the draws" in said
+    # by its own factor: (1/4 · 3/4) of (2/4 · 2/4 + 2 · 1/4 · 3/4)
+    assert "itself would lift level 5 only to 30.0 %" in said
+    assert said.endswith("0 % of their levels are 0, against 50 % in all frames.")
+
+
+def test_the_rise_of_level_5_is_explained_where_there_is_one():
+    labels = np.array([[0] * 5, [3] * 5, [5, 0, 0, 0, 0], [3] * 5])
+    for levels in (labels, labels % 5):
+        said = describe_shares(levels, np.ones(4))
+        assert said.endswith("of the draws.")
 
 
 LABELS = np.array([[0, 0, 0, 0, 0], [5, 0, 0, 0, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]])

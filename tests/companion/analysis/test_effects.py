@@ -10,10 +10,12 @@ from companion.analysis.effects import (
     average_seeds,
     differences,
     interactions,
+    join_sizes,
     main_effects,
     margin_of_error,
     model_differences,
     model_table,
+    pairs_of,
     pooled_sd,
     resample_runs,
     run_table,
@@ -140,8 +142,22 @@ def test_pairs_of_missing_models_and_within_a_level():
     scored = additive()
     del scored["a-x1-s"]
     assert len(differences(LEVELS, scored, "start", "a", "b")) == 5
-    assert len(differences(LEVELS, scored, "start", "a", "b", ("target", "x2"))) == 3
+    assert len(differences(LEVELS, scored, "start", "a", "b", {"target": "x2"})) == 3
+    two = {"target": "x2", "sampler": "j"}
+    assert pairs_of(LEVELS, scored, "start", "a", "b", two) == [("a-x2-j", "b-x2-j")]
+    assert pairs_of(LEVELS, {"a-x2-j"}, "start", "a", "b", two) == []
     assert main_effects(LEVELS, TITLES, {}, (0.01, 4)).empty
+
+
+def test_sizes_of_another_table_are_joined():
+    whole = main_effects(LEVELS, TITLES, additive(), (0.01, 4))
+    scored = {name: 2 * own for name, own in additive().items() if name[-1] != "j"}
+    part = main_effects(LEVELS, TITLES, scored, (0.01, 4))
+    table = join_sizes(whole, part, "others")
+    assert list(table.columns) == [*whole.columns, "others"]
+    lost = table["effect"] == "title j"
+    np.testing.assert_allclose(table["others"][~lost], 2 * table["size"][~lost])
+    assert table["others"][lost].isna().all() and lost.sum() == 6
 
 
 def test_without_a_pair_there_are_no_effects_and_the_same_columns():
@@ -214,6 +230,7 @@ def test_the_table_of_runs():
     assert table["last"].iloc[3] == 0 and table["best"].iloc[3] > 0.5
     assert table["best"].iloc[0] > table["last"].iloc[0] + 0.05
     assert table["best"].iloc[2] == table["last"].iloc[2]
+    np.testing.assert_allclose(table[list(AU_NAMES)].mean(axis=1), table["last"])
 
 
 def test_the_table_of_models_has_a_row_for_one_without_a_run():
@@ -225,6 +242,10 @@ def test_the_table_of_models_has_a_row_for_one_without_a_run():
     assert table["stalled"].tolist() == [0, 1, 0]
     assert table.loc["a-x1", "last epoch"] == pytest.approx(runs["last"][:2].mean())
     assert table["best epoch"].isna().tolist() == [False, False, True]
+    of_aus = runs[list(AU_NAMES)][:2].mean()
+    assert table.loc["a-x1", "weakest AU"] == of_aus.idxmin()
+    assert table.loc["a-x1", "its ICC"] == pytest.approx(of_aus.min())
+    assert table.loc["b-x2", "weakest AU"] == "" and np.isnan(table["its ICC"].iloc[2])
 
 
 def test_stalled_runs_by_level():

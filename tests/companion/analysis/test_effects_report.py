@@ -6,15 +6,36 @@ import pytest
 from designs import LEVELS, TITLES, additive
 from matplotlib.figure import Figure
 
-from companion.analysis.effects import interactions, main_effects, margin_of_error
+from companion.analysis.effects import (
+    interactions,
+    main_effects,
+    margin_of_error,
+    model_differences,
+)
+from companion.analysis.effects_cells import effects_within, step_terms, three_way
 from companion.analysis.effects_report import (
+    au_sentence,
+    beside_sentence,
+    best_combination,
+    best_sentences,
+    clear_sentence,
+    difference_sentences,
     draw_effects,
-    effect_sentences,
-    findings,
-    interaction_sentences,
+    draw_two_changes,
+    elsewhere_sentence,
+    failing,
+    failing_sentences,
+    interval,
     levels_table,
+    marked,
     rounded,
     signed,
+    spread_sentence,
+    stalled_report,
+    step_sentence,
+    three_way_sentences,
+    verdict,
+    within_sentences,
 )
 from companion.bp4d import AU_NAMES
 
@@ -25,55 +46,199 @@ def test_what_each_level_sets():
     assert table.to_numpy().tolist() == [["start", "random", "learning rate", "0.01"]]
 
 
-def test_clear_effects_become_sentences_the_largest_first():
+def table_of_runs(scores: dict[str, list[float]]) -> pd.DataFrame:
+    """Runs of models, by name: the ICC of AU17 of each; .8 for the other AUs."""
+    rows = []
+    for name, own in scores.items():
+        for seed, icc in enumerate(own):
+            aus = [0.8, 0.8, 0.8, 0.8, icc]
+            rows.append(
+                (name, seed, np.mean(aus), np.mean(aus), np.mean(aus) < 0.05, *aus)
+            )
+    columns = ["model", "seed", "last", "best", "stalled", *AU_NAMES]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_stalled_runs_are_reported_by_level_if_there_are_any():
+    runs = table_of_runs({"a-x1-s": [0.7, 0.7], "b-x1-s": [0.7]})
+    assert stalled_report(runs, LEVELS, TITLES) == "0 of 3 runs stalled."
+    runs.loc[2, "stalled"] = True
+    said, empty, head, line, *rows = stalled_report(runs, LEVELS, TITLES).split("\n")
+    assert said == "1 of 3 runs stalled. By level:" and empty == ""
+    assert head.split("|")[1:-1] != [] and len(rows) == 7
+    assert [cell.strip() for cell in rows[1].split("|")[2:-1]] == ["title b", "1", "1"]
+
+
+def test_runs_that_have_not_learned_an_au():
+    runs = table_of_runs({name: [0.7, 0.6] for name in LEVELS})
+    said = failing_sentences(runs, LEVELS, TITLES)
+    assert said == ["Every run has learned each AU to an ICC of 0.25."]
+    assert failing(runs) == {}
+    low = runs["model"].isin([n for n in LEVELS if n.startswith("a-x2-")])
+    runs.loc[low, "AU17"] = 0.1
+    one = (runs["model"] == "a-x1-s") & (runs["seed"] == 0)
+    runs.loc[one, "AU17"] = 0.2
+    assert failing(runs) == {f"a-x2-{sampler}": ["AU17"] for sampler in "jms"}
+    assert failing_sentences(runs, LEVELS, TITLES) == [
+        "7 of 24 runs have not learned AU17: its ICC there is 0.10 to 0.20, below "
+        "0.25. All of them have *title a*. They include every run with *title a, title "
+        "x2*; their mean ICC is 0.770."
+    ]
+    runs.loc[runs["model"] == "b-x1-s", "AU17"] = 0.1
+    (said,) = failing_sentences(runs, LEVELS, TITLES)
+    assert "All of them" not in said
+    assert "every run with *title a, title x2, title j* or *title a, title x2, " in said
+
+
+def test_an_au_in_runs_outside_of_the_design_is_not_reported():
+    runs = table_of_runs({"a-x1-s": [0.7], "other-joint": [0.1]})
+    (said,) = failing_sentences(runs, LEVELS, TITLES)
+    assert said.startswith("Every run has learned")
+    said = failing_sentences(runs[:0], LEVELS, TITLES)
+    assert said == ["No run has learned anything."]
+
+
+def test_effects_within_combinations_become_sentences():
     small = {name: 0.05 * scores for name, scores in additive().items()}
-    table = main_effects(LEVELS, TITLES, small, (0.001, 4))
-    sentences = effect_sentences(table)
-    assert sentences[0] == (
-        "Going from *title a* to *title b* raises the mean ICC by 0.010 "
-        "(95 % interval +0.008 to +0.012)."
+    small |= {n: own + 0.001 for n, own in small.items() if n.startswith("b-x2")}
+    table = effects_within(LEVELS, TITLES, small, (0.0001, 4), ["start", "target"])
+    first, second = within_sentences(table)
+    assert first == (
+        "*title b* instead of *title a*: +0.011 (*title x2*) and +0.010 (*title x1*), "
+        "clear of chance."
     )
-    assert sentences[1].startswith(
-        "Going from *title x1* to *title x2* lowers the mean ICC by 0.005"
-    )
-    assert len(sentences) == 3  # "m" is lost in the spread over seeds
-    assert effect_sentences(main_effects(LEVELS, TITLES, small, (np.nan, 0))) == []
-    assert effect_sentences(main_effects(LEVELS, TITLES, {}, (0.01, 4))) == []
+    assert second.startswith("*title x2* instead of *title x1*: −0.005 (*title a*) and")
+    loose = effects_within(LEVELS, TITLES, small, (0.1, 4), ["start"])
+    said = within_sentences(loose)
+    assert said == ["*title b* instead of *title a*: +0.011, within chance."]
+    beside = beside_sentence(table, ["title b", "title x2", "title m"])
+    assert beside == "+0.011 (*title b*) and −0.004 (*title x2*), clear of chance."
+    assert beside_sentence(table, []) == "no such pair has been trained."
+    unknown = effects_within(LEVELS, TITLES, small, (np.nan, 0), ["start"])
+    assert within_sentences(unknown)[0].endswith("+0.011, of unknown certainty.")
+    none = effects_within(LEVELS, TITLES, {}, (0.1, 4), ["start", "target"])
+    assert within_sentences(none) == []
+    assert beside_sentence(none, ["title b"]) == "no such pair has been trained."
 
 
-def test_clear_interactions_become_sentences():
+def test_clear_three_way_interactions_become_sentences():
+    scored = additive()
+    scored["b-x2-m"] = scored["b-x2-m"] - 0.08
+    table = three_way(LEVELS, TITLES, scored, (0.001, 4))
+    margin = margin_of_error(0.001, 4, 0.25)
+    assert three_way_sentences(table) == [
+        "*title b*, *title x2* and *title m* form a three-way interaction of −0.080 "
+        f"(95 % interval −{0.08 + margin:.3f} to −{0.08 - margin:.3f}): the "
+        "interaction of the first two is −0.080 with *title m* and 0.000 with *title "
+        "s*."
+    ]
+    assert three_way_sentences(three_way(LEVELS, TITLES, {}, (0.001, 4))) == []
+
+
+def test_the_step_in_a_sentence():
+    scored, of = additive(), (LEVELS, TITLES)
+    table = step_terms(*of, scored, (0.01, 4), "a-x1-s", "b-x2-m")
+    said = step_sentence(table)
+    assert said.startswith(
+        "B-x2-m less a-x1-s is +0.1300, the sum of: main effects +0.1300 (95 % "
+    )
+    assert "; interactions of 3 changes 0.0000 (95 % interval −0.0" in said
+    missing = step_terms(*of, {}, (0.01, 4), "a-x1-s", "b-x2-m")
+    assert step_sentence(missing) == "Not all models between the two are trained."
+
+
+def test_the_au_that_changes_most():
     scored = additive()
     for name, levels in LEVELS.items():
-        both = levels["start"] == "b" and levels["target"] == "x2"
-        scored[name] = scored[name] - 0.08 * both
-    table = interactions(LEVELS, TITLES, scored, (0.001, 4))
-    margin = margin_of_error(0.001, 4, 1.5)
-    assert interaction_sentences(table) == [
-        "The effect of *title b* is 0.080 lower with *title x2* than with *title x1*: "
-        "+0.120 and +0.200 (95 % interval "
-        f"−{0.08 + margin:.3f} to −{0.08 - margin:.3f} for the difference)."
-    ]
+        more = np.array([0, 0, 0, 0.01, 0.2])
+        scored[name] = scored[name] - more * (levels["target"] == "x2")
+    said = au_sentence(main_effects(LEVELS, TITLES, scored, (0.01, 4)))
+    assert "; *title x2* AU17 −0.300 (the others −0.102 in the mean); *title m*" in said
+    pairs = {"x2": ("a-x2-s", "a-x1-s"), "same": ("a-x1-s", "a-x1-s")}
+    one, other = difference_sentences(model_differences(pairs, scored, (0.001, 4)))
+    assert one.startswith(
+        "*x2*: AU17 changes most, by −0.300; the mean by −0.142, clear "
+    )
+    assert other.startswith(
+        "*same*: AU06 changes most, by 0.000; the mean by 0.000, wi"
+    )
 
 
-def test_findings_count_what_is_clear():
+def test_the_best_combination_and_its_lead():
+    scored = additive()
+    assert best_combination(LEVELS, scored) == "b-x1-j"
+    assert best_combination(LEVELS, {"other": scored["a-x1-s"]}) is None
+    pairs = {"a-x1-s": ("b-x1-j", "a-x1-s")}
+    gap = model_differences(pairs, scored, (0.01, 4))
+    said = best_sentences(LEVELS, TITLES, scored, gap)
+    assert said.startswith(
+        "The highest of 12 combinations is *title b, title x1, title j*, 0.250. Its "
+        "lead over *a-x1-s* is +0.250 (95 % interval "
+    )
+    assert "clear of chance. And it was chosen" in said
+    assert best_sentences(LEVELS, TITLES, scored, gap.iloc[:0]).endswith("0.250.")
+    assert best_sentences(LEVELS, TITLES, {}, gap) == "No combination has a score."
+
+
+def test_effects_without_the_combinations_that_never_learned_an_au():
+    table = main_effects(LEVELS, TITLES, additive(), (0.01, 4))
+    said = elsewhere_sentence(table, 2)
+    assert said.startswith(
+        "Main effects without the 2 combinations that never learned an AU: +0.200 "
+        "(*title b*), −0.100 (*title x2*), "
+    )
+    assert elsewhere_sentence(table, 1).startswith(
+        "Main effects without the combination"
+    )
+    assert elsewhere_sentence(table, 0).startswith("No combination is left out")
+
+
+def test_clear_intervals_are_counted():
     scored = {name: 0.05 * scores for name, scores in additive().items()}
     of = LEVELS, TITLES, scored
-    text = findings(main_effects(*of, (0.001, 4)), interactions(*of, (0.001, 4)))
-    first, empty, *lines = text.split("\n")
-    assert first == (
-        "3 of 4 main effects and 0 of 5 interactions have a 95 % interval over people "
-        "and seeds that leaves out 0. If nothing had any effect, at least one of 9 "
-        "independent intervals would leave it out with a probability of 37 %."
+
+    def count(*of):
+        tables = main_effects(*of), interactions(*of), three_way(*of)
+        names = "main effects", "interactions of two", "interactions of three"
+        return clear_sentence(dict(zip(names, tables)))
+
+    assert count(*of, (0.001, 4)) == (
+        "The 95 % interval over people and seeds excludes 0 for 2 of 4 main effects, 0 "
+        "of 5 interactions of two and 0 of 2 interactions of three. 2 more are "
+        "undecided: an end is within 0.001 of 0, and the resampling is no more exact. "
+        "If nothing had any effect, and if the 11 intervals were exact and "
+        "independent, at least one would exclude it with a probability of 43 %."
     )
-    assert empty == "" and len(lines) == 3
-    assert all(line.startswith("- Going from *title ") for line in lines)
-    no_seeds = np.nan, 0
-    text = findings(main_effects(*of, no_seeds), interactions(*of, no_seeds))
-    assert text.startswith("0 of 4 main effects and 0 of 5 interactions have")
-    assert text.endswith("(No model has two runs, so no interval is known.)\n")
-    nothing = LEVELS, TITLES, {}
-    text = findings(main_effects(*nothing, no_seeds), interactions(*nothing, no_seeds))
-    assert text.startswith("0 of 0 main effects and 0 of 0")
+    said = count(*of, (np.nan, 0))
+    assert "for 0 of 4 main effects, 0 of 5" in said
+    assert said.endswith("(No model has two runs, so no interval is known.)")
+    assert "0 of 0 main effects" in count(LEVELS, TITLES, {}, (np.nan, 0))
+
+
+def test_a_bound_next_to_0_shows_its_sign_and_the_table_says_so():
+    row = pd.Series({"lower": 0.00021, "upper": 0.0341})
+    assert interval(row) == "95 % interval +0.0002 to +0.034"
+    row = pd.Series({"lower": -0.0341, "upper": 0.0})
+    assert interval(row) == "95 % interval −0.034 to 0.000"
+    near = {"lower": [0.00021, 0.002, -1, np.nan], "upper": [0.0341, 1, 1, np.nan]}
+    table = pd.DataFrame(near | {"size": [0.02, 0.1, 0.0, 0.1]})
+    assert marked(table)["excludes 0"].tolist() == ["undecided", "yes", "no", "unknown"]
+    below = pd.Series({"size": -0.1, "lower": -0.2, "upper": -0.0005})
+    assert verdict(below) == "undecided" and verdict(below - 0.01) == "yes"
+    assert len(marked(table.iloc[:0])) == 0
+
+
+def test_the_model_with_most_of_the_spread_is_named():
+    runs = table_of_runs({"a-x1-s": [0.7, 0.6], "other": [0.7, 0.4], "b-x1-s": [0.5]})
+    assert spread_sentence(runs, LEVELS, TITLES).startswith(
+        "90 % of this pooled variance comes from one model, *other* (0.780, 0.720)."
+    )
+    said = spread_sentence(runs[runs["model"] != "other"], LEVELS, TITLES)
+    assert said.startswith(
+        "100 % of this pooled variance comes from one model, *title a"
+    )
+    said = spread_sentence(runs[runs["model"] == "b-x1-s"], LEVELS, TITLES)
+    assert said == "Nothing is known of the spread over seeds."
 
 
 def test_rounded_numbers_have_no_negative_zero():
@@ -89,6 +254,19 @@ def test_a_number_with_its_sign(value, text):
     assert signed(value) == text
 
 
+def test_a_number_with_more_decimals():
+    assert signed(-0.00021, 4) == "−0.0002" and signed(-0.00001, 4) == "0.0000"
+
+
+def test_two_changes_are_drawn_with_what_each_adds():
+    figure = draw_two_changes(0.5, 0.6, 0.54, 0.74)
+    (ax,) = figure.axes
+    said = [text.get_text() for text in ax.texts]
+    assert sorted(said) == ["A adds 0.10", "A adds 0.20", "B adds 0.04", "B adds 0.14"]
+    lines = [line.get_ydata() for line in ax.lines]
+    np.testing.assert_allclose(lines, [[0.5, 0.54], [0.6, 0.74]])
+
+
 def test_the_drawn_effects():
     table = main_effects(LEVELS, TITLES, additive(noise=0.1), (0.01, 4))
     left, right = Figure().subplots(1, 2, sharey=True)
@@ -101,6 +279,8 @@ def test_the_drawn_effects():
     entries = [text.get_text() for text in right.get_legend().get_texts()]
     assert entries == list(AU_NAMES)
     assert left.get_ylim() == (3.5, -0.5)  # the first effect is at the top
+    colours = [line.get_color() for line in right.lines if line.get_marker() in "os^Dv"]
+    assert len(set(colours)) == len(AU_NAMES)
 
 
 @pytest.mark.filterwarnings("error")

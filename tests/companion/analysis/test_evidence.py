@@ -9,7 +9,8 @@ from companion.analysis.bootstrap import subject_sums
 from companion.analysis.effects import run_table
 
 ENDS = ["best low", "best high", "seeds low", "seeds high"]
-FALLS = pd.DataFrame({"baseline": [0.022], "proposed": [0.016]}, ["the paper"])
+BEST = pd.DataFrame({"baseline": [0.61], "proposed": [0.619]}, ["the paper"])
+FIVE = pd.DataFrame({"baseline": [0.588], "proposed": [0.603]}, ["the paper"])
 
 
 @pytest.mark.parametrize(
@@ -22,11 +23,24 @@ FALLS = pd.DataFrame({"baseline": [0.022], "proposed": [0.016]}, ["the paper"])
     ],
 )
 def test_a_gain_is_clear_of_people_and_seeds(ends, expected):
-    bests = {"a": np.array([0.0, 0.6]), "b": np.array([0.0, 0.8])}
-    holds, because = evidence.gain_beyond_chance(pd.Series(ends, ENDS), bests)
+    gap = pd.Series([*ends, 0.006, 0.02], [*ENDS, "best", "seeds"])
+    holds, because = evidence.gain_beyond_chance(gap)
     assert holds is expected
-    if expected is not None:  # sd √.18 and √.32
-        assert because.endswith("standard deviation of 0.707")
+    assert because.startswith("best run less best run is +0.006 (95 % over people ")
+
+
+@pytest.mark.parametrize(
+    "gain, verdict",
+    [(0.009, "Both are"), (0.5, "One of them is"), (0.9, "Neither is")],
+)
+def test_chance_in_words(gain, verdict):
+    gap = pd.Series([-0.1, 0.2], ENDS[:2])
+    bests = {"a": np.array([0.0, 0.6]), "b": np.array([0.0, 0.8])}  # sd √.18, √.32
+    said = evidence.describe_chance(gap, bests, gain)
+    assert "about ±0.150 (half" in said and "standard deviation of 0.707." in said
+    assert said.endswith(f"{verdict} larger than the paper's gain of {gain:.3f}.")
+    alone = evidence.describe_chance(gap, {"a": np.array([0.5])}, gain)
+    assert alone.startswith("A single run")
 
 
 @pytest.mark.parametrize(
@@ -41,9 +55,10 @@ def test_a_gain_is_clear_of_people_and_seeds(ends, expected):
 )
 def test_robustness_is_a_ratio_of_variances(baseline, proposed, expected):
     runs = np.array(baseline), np.array(proposed)
-    holds, because = evidence.steadier_over_seeds(*runs, FALLS)
+    holds, because = evidence.steadier_over_seeds(*runs, BEST, FIVE)
     assert holds is expected
-    assert "fall by 0.022 and 0.016 (the paper)" in because
+    assert "the paper, baseline: 0.610 − 0.588 = 0.022" in because
+    assert "the paper, proposed: 0.619 − 0.603 = 0.016" in because
     if expected is not None:
         assert "up to 19 in 95 % of cases" in because
 

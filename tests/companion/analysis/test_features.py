@@ -10,6 +10,7 @@ import companion.analysis.features as module
 from aulib.model import build_model, features
 from companion.analysis.features import (
     describe_imagenet,
+    describe_person,
     extract_features,
     frame_table,
     spectrum_without,
@@ -88,6 +89,22 @@ def test_a_table_of_frames():
     table = frame_table(squares, np.array([[3.0, 4, 0, 0], [0, 0, 0, 0]]))
     assert table.columns.tolist() == ["brightness", "length of h", "zeros, %"]
     assert table.to_numpy().tolist() == [[20, 5, 50], [1, 0, 100]]
+
+
+def test_a_person_in_words():
+    columns = ["brightness", "length of h", "zeros, %"]
+    rows = {"a": [90, 80, 93.6], "a, dark": [63, 30, 40], "b": [50, 20, 41.7]}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    said = describe_person(table, "a", "a, dark", "b")
+    assert said.startswith("0 of 2 people have brighter crops than a.")
+    assert "4.0 times as long as b's; of the same crops, 30 % darker, they are" in said
+    assert said.endswith(
+        "they are 1.5 times as long. Of a's features 94 % are 0, of b's 42 %: 6 % of "
+        "the features are huge, and the rest are switched off."
+    )
+    table.at["a", "zeros, %"] = 50
+    said = describe_person(table, "a", "a, dark", "b")
+    assert said.endswith("Of a's features 50 % are 0, of b's 42 %.")
 
 
 def test_without_imagenets_weights_the_line_says_how_to_get_them(

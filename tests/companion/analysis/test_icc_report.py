@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 from aulib.icc import icc_3_1
 from companion.analysis.icc_report import (
+    beyond,
+    describe_clip,
     describe_places,
     describe_strongest,
     describe_ways,
@@ -44,19 +46,36 @@ def test_judges_are_drawn_with_their_scores():
         assert np.abs(points.get_ydata() - answers).max() < 0.6
 
 
-def test_ways_are_drawn_in_order_and_large_ones_coloured():
+def test_ways_are_drawn_in_order_cut_and_large_ones_coloured():
     ax = Figure().subplots()
     draw_ways(ax, OFF_BY, 0.009)
     bars = ax.patches
-    assert [bar.get_width() for bar in bars] == [-0.2, 0.004, 0.03]
+    assert [bar.get_width() for bar in bars] == [-0.1, 0.004, 0.03]
     assert bars[0].get_facecolor() == bars[2].get_facecolor()
     assert bars[0].get_facecolor() != bars[1].get_facecolor()
+    texts = [text.get_text() for text in ax.texts]
+    assert texts == ["−0.200", "+0.004", "+0.030"]
+    _, arrow = ax.lines
+    assert arrow.get_marker() == "<" and arrow.get_xydata().tolist() == [[-0.1, 0]]
 
 
 def test_ways_are_counted():
     assert describe_ways(OFF_BY, 0.009, ["a", "b"]) == (
         "2 of 3 ways move the mean by more than 0.009, the gain in Table II. Of the 2 "
         "in the question, “b” moves it most, by −0.200."
+    )
+    said = describe_ways(OFF_BY - 0.0003, 0.004, ["a"])  # a: .0037, equal by its digits
+    assert said.startswith("2 of 3 ways")
+    assert "By three digits, as much as the gain: “a”." in said
+    assert beyond(OFF_BY - 0.0003, 0.003).all()
+
+
+@pytest.mark.parametrize("clipped, verb", [(0.8, "raises"), (0.7, "does not raise")])
+def test_the_clip_in_words(clipped, verb):
+    assert describe_clip(0.75, clipped, 0.2) == (
+        "Outputs that are rounded but neither halved nor clipped score 0.750; 20 % of "
+        f"them lie outside of 0 to 5. The clip {verb} the score: with it, *Eq. 3 "
+        f"without its ½* has {clipped:.3f}."
     )
 
 
@@ -65,11 +84,13 @@ def test_places():
         {"ICC(3,1)": [0.9, 0.8, 0.7], "MAE": [0.5, 0.6, 0.4]}, ["a", "b", "c"]
     )
     assert describe_places(measures) == (
-        "By ICC(3,1) the best row is *a*, by mean absolute error *c*. The place of *c* "
-        "changes most: place 3 by ICC, place 1 by error."
+        "By ICC(3,1) the best row is *a*, by mean absolute error *c*. *c* changes rank "
+        "most: third by ICC, first by error."
     )
     alike = measures.assign(MAE=[0.1, 0.2, 0.3])
     assert describe_places(alike).endswith("Both put all rows in the same order.")
+    many = pd.DataFrame({"ICC(3,1)": range(12), "MAE": range(12)})
+    assert describe_places(many).endswith("number 12 by ICC, first by error.")
 
 
 def test_the_strongest_level():

@@ -68,11 +68,13 @@ def test_curves_are_of_the_metrics():
     values = np.arange(3 * len(columns)).reshape(3, -1)
     figure = learning_curves(pd.DataFrame(values, columns=columns), "proposed, seed 42")
     assert figure.get_suptitle() == "proposed, seed 42"
-    left, right = figure.axes
-    lines = [*left.lines, *right.lines]
-    for line, name, column in zip(lines, columns[1:], values.T[1:], strict=True):
+    losses, *panels = figure.axes
+    assert [ax.get_title() for ax in panels] == list(AU_NAMES)
+    mean, lines = panels[0].lines[0], [ax.lines[1] for ax in panels]
+    assert all((ax.lines[0].get_ydata() == values[:, -1]).all() for ax in panels)
+    for line, column in zip([*losses.lines, *lines, mean], values.T[1:], strict=True):
         assert line.get_ydata().tolist() == column.tolist()
-        assert name in line.get_label() or "_loss" in name
+    assert len({ax.get_ylim() for ax in panels}) == 1
 
 
 def test_curves_can_be_drawn_before_the_first_epoch():

@@ -37,6 +37,7 @@ def test_the_loss_bends_at_the_dots():
     )
     (band,) = [p for p in ax.patches if "Eq. 3" in p.get_label()]
     assert (band.get_x(), band.get_width()) == (-0.5, 1)
+    assert "levels 1 to 4" in band.get_label()  # 0 and 5 have no outer border
 
 
 def test_margins_are_one_with_the_factor_2_alone():

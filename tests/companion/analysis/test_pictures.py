@@ -11,6 +11,8 @@ from companion.analysis.pictures import (
     as_jpeg,
     colour_change,
     crop_photograph,
+    draw_box,
+    draw_cases,
     draw_photograph,
     draw_sheet,
     draw_squares,
@@ -54,11 +56,14 @@ def test_a_photograph_is_drawn_with_box_square_and_estimates():
     box, square = np.array([5.0, 6, 25, 36]), np.zeros((8, 8, 3), np.uint8)
     values, levels = np.array([-0.9, 0.2, 1.4, 5.6, 3]), np.array([0, 0, 1, 5, 3])
     photograph = np.zeros((50, 40, 3), np.uint8)
-    figure = draw_photograph(photograph, box, square, values, levels, "by a network")
+    drawn = [3, 0, 4, 0, 0]
+    given = values, levels, drawn, "by a network"
+    figure = draw_photograph(photograph, box, square, *given)
     whole, _, bars = figure.axes
     assert whole.patches[0].get_bbox().extents.tolist() == [5, 6, 25, 36]
     assert [bar.get_height() for bar in bars.patches] == values.tolist()
-    assert bars.collections[0].get_offsets()[:, 1].tolist() == levels.tolist()
+    heights = [marks.get_offsets()[:, 1].tolist() for marks in bars.collections]
+    assert heights == [levels.tolist(), drawn]
     low, high = bars.get_ylim()
     assert low < -0.9 and high > 5.6 and bars.get_title() == "by a network"
     plt.close(figure)
@@ -77,6 +82,54 @@ def test_a_sheet_shows_all_pictures_in_order():
         assert ax.get_title() == f"number {number}"
         assert (ax.images[0].get_array() == 10 * number).all()
     assert not any(ax.images or ax.axison for ax in figure.axes[6:])
+    plt.close(figure)
+
+
+def test_a_place_can_stay_empty():
+    figure_style()
+    picture = np.zeros((4, 4, 3), np.uint8)
+    pictures, titles = [picture, None, picture], ["one", "", "two"]
+    figure = draw_sheet(pictures, titles, 3, "a gap")
+    assert [len(ax.images) for ax in figure.axes] == [1, 0, 1]
+    assert [ax.get_title() for ax in figure.axes] == titles
+    plt.close(figure)
+
+
+def test_a_box_is_a_line_on_a_wider_black_one():
+    ax = plt.figure().add_subplot()
+    draw_box(ax, np.array([1, 2, 4, 8]), "orange", "--")
+    under, over = ax.patches
+    for patch in ax.patches:
+        assert patch.get_bbox().extents.tolist() == [1, 2, 4, 8]
+        assert not patch.get_fill()
+    assert under.get_linewidth() > over.get_linewidth()
+    assert under.get_linestyle() in ("-", "solid")
+    assert over.get_linestyle() == "--"
+    draw_box(ax, [np.nan] * 4, "orange")  # no face was found
+    ax.figure.canvas.draw()
+    plt.close()
+
+
+def test_each_crop_is_below_its_picture_with_its_name():
+    figure_style()
+    pictures = [np.full((40, 30, 3), n, np.uint8) for n in range(2)]
+    crops = [np.full((20 + n, 16, 3), 100 + n, np.uint8) for n in range(2)]
+    boxes = np.array([[3.0, 4, 19, 24], [5, 6, 21, 27]])
+    figure = draw_cases(pictures, boxes, crops, ["F001", "M002"], 16, "both")
+    figure.canvas.draw()
+    titles = ["F001", "M002", "F001: 20 x 16", "M002: 21 x 16"]
+    assert [ax.get_title() for ax in figure.axes] == titles
+    for number, (above, below) in enumerate(zip(figure.axes[:2], figure.axes[2:])):
+        assert (above.images[0].get_array() == number).all()
+        assert (below.images[0].get_array() == 100 + number).all()
+        assert above.patches[-1].get_bbox().extents.tolist() == boxes[number].tolist()
+        square = below.patches[-1].get_bbox().extents.tolist()
+        assert square == [-0.5, 1.5, 15.5, 17.5]
+        assert below.get_xlim()[0] < -0.5 and below.get_xlim()[1] > 15.5
+        middles = [
+            ax.get_window_extent().x0 + ax.bbox.width / 2 for ax in (above, below)
+        ]
+        assert abs(middles[0] - middles[1]) < 2
     plt.close(figure)
 
 

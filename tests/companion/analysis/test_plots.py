@@ -36,8 +36,23 @@ def test_a_bar_for_each_level_of_each_au():
     assert [text.get_text() for text in ax.get_xticklabels()] == AUS
     left = sorted(bar.get_x() for bar in ax.patches)
     assert np.diff(left).min() > plots.BAR - 1e-9  # no bar over its neighbour
-    names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert names == ["0", "1", "2", "3", "4", "5"]
+    ax.figure.canvas.draw()
+    digits = [tick.label1.get_text() for tick in ax.xaxis.get_minor_ticks()]
+    assert digits == ["0", "1", "2", "3", "4", "5"] * 5
+    middles = sorted(bar.get_x() + bar.get_width() / 2 for bar in ax.patches)
+    np.testing.assert_allclose(ax.get_xticks(minor=True), middles)
+    assert (ax.get_yscale(), ax.get_ylabel()) == ("linear", "frames")
+
+
+def test_rare_levels_are_seen_on_a_symlog_axis():
+    ax, table = plt.figure().add_subplot(), counts() * 0
+    table.loc[0], table.loc[5] = 50_000, [0, 1, 2, 4, 8]
+    plots.grouped_bars(ax, table, symlog=True)
+    assert (ax.get_yscale(), ax.get_ylabel()) == ("symlog", "frames, symlog")
+    bottom, top = ax.transAxes.inverted().transform(
+        ax.transData.transform([(0, 0), (0, 1)])
+    )[:, 1]
+    assert bottom == 0 and top > 0.1  # one frame is a visible bar
 
 
 def test_estimates_are_bars_and_labels_outlines_on_two_axes():

@@ -8,6 +8,7 @@ from aulib import UNKNOWN
 from companion.analysis.readings import (
     best_estimates,
     compare_readings,
+    describe_picture,
     describe_spectrum,
     judge_readings,
     load_best,
@@ -110,3 +111,14 @@ def test_estimates_are_of_the_best_epoch_and_of_known_labels(tmp_path):
     np.testing.assert_array_equal(labels, kept[list(AU_NAMES)])
     halves = kept[list(OUTPUT_NAMES)].to_numpy(np.float64) / 2
     np.testing.assert_array_equal(estimates, np.floor(halves + 0.5).clip(0, 5))
+
+
+def test_a_picture_in_words():
+    said = describe_picture([3, 0, 4, 0, 0], [2, 1, 2, 1, 0], 20)
+    assert said.startswith(
+        "1 of 5 levels are as drawn. The network reads AU06 1 level too low, AU10 1 "
+        "level too high, AU12 2 levels too low, AU14 1 level too high."
+    )
+    assert said.endswith("the frames of 20 people.")
+    same = describe_picture(np.arange(5), np.arange(5), 20)
+    assert same.startswith("All five levels are as drawn.")

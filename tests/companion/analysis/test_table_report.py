@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from companion.analysis.scores import COLUMNS, best_epochs
 from companion.analysis.table_report import (
+    describe_aggregates,
     describe_difference,
     describe_rows,
     describe_runs,
@@ -64,20 +65,62 @@ def test_curves_are_the_means():
     assert axes[1].get_title() == "proposed"
 
 
-def test_the_difference_in_words():
+def test_aggregates_in_words():
+    means = pd.DataFrame(
+        {"baseline": [0.8464, 0.795], "proposed": [0.852, 0.837]}, ["best", "five"]
+    )
+    said, gains = describe_aggregates(means).split("\n\n")
+    assert said == (
+        "The same runs of the baseline network have 0.846 by *best* and 0.795 by "
+        "*five*. So the rule alone makes a difference of 0.846 − 0.795 = 0.051."
+    )
+    assert gains == "Proposed less baseline: best, +0.006; five, +0.042."
+    assert describe_aggregates(means * np.nan).startswith("Proposed less baseline: ")
+
+
+def two_intervals(of_difference: float) -> pd.DataFrame:
+    """Of a, .06 wide, of b, .08 wide, and of their difference, half of it given."""
     names, rows = [*AU_NAMES, "mean"], []
     for what, middle, half in (
         ("a", 0.5, 0.03),
         ("b", 0.6, 0.04),
-        ("difference", 0, 0),
+        ("difference", 0, of_difference),
     ):
         rows += [(what, name, middle, middle - half, middle + half) for name in names]
-    table = pd.DataFrame(rows, columns=["what", "AU", "ICC(3,1)", "low", "high"])
+    return pd.DataFrame(rows, columns=["what", "AU", "ICC(3,1)", "low", "high"])
+
+
+@pytest.mark.parametrize(
+    "half, found",
+    [
+        (0.02, "narrower than each"),
+        (0.035, "between the two"),
+        (0.045, "wider than each"),
+    ],
+)
+def test_the_interval_of_the_difference_is_compared(half, found):
+    said = describe_difference(two_intervals(half))
+    assert f"and {2 * half:.3f} for their difference: {found}." in said
+    assert (
+        "wider than each: √(0.060² + 0.080²) = 0.100. The interval that we found"
+        in said
+    )
+
+
+def test_intervals_of_one_width():
+    table = two_intervals(0.04)
+    table.loc[:5, ["low", "high"]] = [0.46, 0.54]  # of a
+    said = describe_difference(table)
+    assert "difference: about as wide as each, neither wider nor narrower." in said
+
+
+def test_the_difference_in_words():
+    table = two_intervals(0)
     gap = ["ICC(3,1)", "low", "high"]
     table.loc[12:, gap] = [[0.1, 0.05, 0.15], [-0.1, -0.2, -0.01], *[[0.01, -1, 1]] * 4]
     said = describe_difference(table)
     assert "0.060 wide for the a, 0.080 for the b network, and 2.000" in said
-    assert "would make the last 0.100" in said
+    assert "√(0.060² + 0.080²) = 0.100.\n" in said
     assert (
         "b network's best run is ahead on AU06, AU12, AU14, AU17, the a's on AU10"
         in said
@@ -87,8 +130,8 @@ def test_the_difference_in_words():
         in said
     )
     assert (
-        "one of 6 independent intervals would leave out 0 with a probability of 26 %"
-        in said
+        "of 6 exact and independent intervals would leave out 0 with a probability of "
+        "26 %" in said
     )
 
 
@@ -104,20 +147,40 @@ def test_rows_in_words():
         "*b, too*.",
         "- Over seeds, clearly better than the proposed network: none. Clearly worse: "
         "none.",
-        "- If nothing differed, at least one of 2 independent intervals would leave "
-        "out 0 with a probability of 10 %.",
+        "- If nothing differed, at least one of 2 exact and independent intervals "
+        "would leave out 0 with a probability of 10 %.",
         "- *a* has not learned AU17: its ICC is below 0.05.",
     ]
 
 
 def test_rows_are_drawn_from_the_top():
-    scores = pd.DataFrame({"low": [0.1, 0.2], "high": [0.3, 0.5]}, ["a", "b"])
-    bests = pd.DataFrame({"seed 1": [0.2, 0.4], "seed 2": [0.25, np.nan]}, ["a", "b"])
+    scores = pd.DataFrame(
+        {"low": [0.7, 0.65, 0.1], "high": [0.9, 0.8, 0.3], "mean": [0.8, 0.7, 0.2]},
+        ["a", "b", "far below"],
+    )
+    bests = pd.DataFrame(
+        {"seed 1": [0.8, 0.7, 0.2], "seed 2": [0.75, np.nan, 0.1]}, scores.index
+    )
     ax = Figure().subplots()
-    draw_rows(ax, scores, bests, 0.9)
-    bar, runs, *_, ceiling = ax.lines
-    assert bar.get_xdata().tolist() == [0.1, 0.3]
-    assert runs.get_xdata().tolist() == [0.2, 0.25]
-    assert ceiling.get_xdata() == [0.9, 0.9]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    draw_rows(ax, scores, bests, 0.95)
+    bar, runs, other_bar, other_runs, ceiling = ax.lines
+    assert bar.get_xdata().tolist() == [0.7, 0.9]
+    assert runs.get_xdata().tolist() == [0.8, 0.75]
+    assert runs.get_ydata().tolist() == [-0.1, 0.1]
+    assert other_bar.get_ydata().tolist() == [1, 1]
+    assert other_runs.get_xydata().tolist() == [[0.7, 1]]
+    assert ceiling.get_xdata() == [0.95, 0.95]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [*scores.index]
+    (written,) = ax.texts
+    assert written.get_text() == "← 95 % 0.100 to 0.300; seeds 0.100 to 0.200"
+    assert written.xy[1] == 2 and ax.get_xlim()[0] > 0.6
     assert ax.yaxis_inverted()
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["95 % over people, best run", "a seed's best epoch", "ceiling"]
+
+
+def test_without_a_ceiling_no_line_is_drawn():
+    scores = pd.DataFrame({"low": [0.7], "high": [0.9], "mean": [0.8]}, ["a"])
+    ax = Figure().subplots()
+    draw_rows(ax, scores, pd.DataFrame({"seed 1": [0.8]}, ["a"]), np.nan)
+    assert len(ax.lines) == len(ax.get_legend().get_texts()) == 2
