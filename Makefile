@@ -81,8 +81,9 @@ PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
 # A bar redrawn once a second can be watched, and leaves a log that can be read.
 export TQDM_MININTERVAL ?= 1
 # glibc keeps the memory that is freed: each step allocates its activations and gradients anew,
-# and on fresh pages a step of the default network takes about a tenth longer.
-export MALLOC_MMAP_MAX_ ?= 0
+# and on fresh pages a step of the default network takes about a tenth longer. Arrays of 32 MiB
+# and more are given back: the full hidden layers that `build_model` allocates first, above all.
+export MALLOC_MMAP_THRESHOLD_ ?= 33554432
 export MALLOC_TRIM_THRESHOLD_ ?= 8589934592
 # Set aside what the caller's other work left: packages on PYTHONPATH, pip's target, a cluster's
 # profile of Snakemake (SLURM= names its options), the ranks of another training.

@@ -158,7 +158,7 @@ def describe_person(table: pd.DataFrame, person: str, darkened: str, other: str)
         f"times as long. Of {person}'s features {zeros[person]:.0f} % are 0, of "
         f"{other}'s {zeros[other]:.0f} %"
     )
-    if longer[person] > 1 and zeros[person] >= MOSTLY_ZERO:
+    if longer[person] > 2 and zeros[person] >= MOSTLY_ZERO:
         told += (
             f": {100 - zeros[person]:.0f} % of the features are huge, and the rest are "
             "switched off"

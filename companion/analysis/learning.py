@@ -13,6 +13,10 @@ from aulib.model import DROPOUT
 from companion.base.figures import TEXT_WIDTH
 from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES
+from companion.crops.store import CropStore
+from companion.training.device import open_accelerator, prepare, seed_dropout
+from companion.training.loop import Settings, train_epoch, training_batches
+from companion.training.run import build, new_state
 
 RECORD_TOLERANCE = 0.08
 """Between two runs' best mean ICC. It is wide: it catches a broken run, nothing finer.
@@ -80,6 +84,33 @@ def compare_weights(ours: nn.Module, theirs: nn.Module, exact: bool) -> str:
     if not apart <= WEIGHT_TOLERANCE:
         raise ValueError(f"the weights differ by {apart:.0e} > {WEIGHT_TOLERANCE:.0e}")
     return f"are equal within {apart:.0e} (at most {WEIGHT_TOLERANCE:.0e} is allowed)"
+
+
+def compare_with_engine(
+    by_hand: nn.Module, settings: Settings, store: CropStore, rows: np.ndarray
+) -> str:
+    """How far the engine gets from another loop in the same steps, in words.
+
+    The engine gets the same start, frames, squares and dropout as in epoch 1 of a run
+    with these settings. Its network is not kept.
+
+    Args:
+        by_hand: the network that the other loop has trained on the same frames.
+        settings: the run's settings.
+        store: the crops.
+        rows: int array (N,), the frames, in the order of the steps.
+
+    Raises:
+        ValueError: on a processor, the weights differ; see `compare_weights`.
+    """
+    accelerator = open_accelerator()
+    objective, optimizer = build(accelerator, settings, new_state({}), store)
+    network = prepare(accelerator, objective.network, store.crop_size)
+    seed_dropout(accelerator, settings.seed, epoch=1)
+    batches = training_batches(accelerator, store, rows, settings, epoch=1)
+    train_epoch(accelerator, network, optimizer, batches, objective.loss)
+    exact = accelerator.device.type == "cpu"
+    return compare_weights(by_hand, objective.network, exact)
 
 
 def learning_curves(metrics: pd.DataFrame, title: str) -> Figure:

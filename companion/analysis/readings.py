@@ -6,7 +6,6 @@ ways has correlations of 1, an effective rank of 1, and a first component that h
 everything.
 """
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import torch
 from torchvision.models.vgg import VGG
 
 from aulib import UNKNOWN
+from aulib.model import build_model
 from companion.analysis.features import extract_features
 from companion.analysis.scores import best_epoch, estimated_levels
 from companion.analysis.spectrum import components_for, effective_rank, spectrum
@@ -31,14 +31,14 @@ NEAR = 0.1
 HIGH_LOW = {True: "high", False: "low"}
 
 
-def load_best(network: VGG, directory: Path) -> VGG:
-    """A copy of a network, with the weights of a run's best epoch, in evaluation mode.
+def load_best(method: str, width: float, directory: Path) -> VGG:
+    """The network of a run's best epoch, in evaluation mode, on the processor.
 
     Args:
-        network: of the run's shape, on the processor.
+        method, width: the run's, as in `aulib.model.build_model`.
         directory: the run's.
     """
-    best = copy.deepcopy(network).eval()
+    best = build_model(method, width=width).eval()
     state = torch.load(directory / "best.pt", map_location="cpu", weights_only=True)
     best.load_state_dict(state)
     return best

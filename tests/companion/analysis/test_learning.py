@@ -14,12 +14,16 @@ from companion.analysis.learning import (
     best_constant_loss,
     compare_models,
     compare_weights,
+    compare_with_engine,
     compare_with_record,
     judge_learning,
     learning_curves,
 )
 from companion.base.profiles import load_profile
 from companion.bp4d import AU_NAMES
+from companion.training.device import open_accelerator, seed_dropout
+from companion.training.loop import Settings, draw, training_batches
+from companion.training.run import build, new_state
 
 
 def test_the_models_differ_in_four_things_and_the_starts_learning_rate():
@@ -61,6 +65,38 @@ def test_weights_that_differ_too_much_are_an_error(change):
     theirs.weight.data[0, 0] += change
     with pytest.raises(ValueError, match="the weights differ by"):
         compare_weights(ours, theirs, exact=True)
+
+
+def test_the_engine_takes_the_steps_of_a_loop(people):
+    """Two steps of 8 frames; without them the weights differ."""
+    settings = Settings(
+        method="baseline",
+        weights=None,
+        width=1 / 64,
+        scale=1.0,
+        sampler="shuffle",
+        seed=7,
+        epochs=1,
+        batch_size=8,
+        accumulation=1,
+        learning_rate=0.02,
+        learning_rate_step=1,
+        momentum=0.9,
+        weight_decay=0.0005,
+    )
+    accelerator = open_accelerator()
+    objective, optimizer = build(accelerator, settings, new_state({}), people)
+    network, rows = objective.network.train(), draw(people, settings, 1)[:16]
+    with pytest.raises(ValueError, match="the weights differ by"):
+        compare_with_engine(network, settings, people, rows)
+    seed_dropout(accelerator, settings.seed, epoch=1)
+    batches = training_batches(accelerator, people, rows, settings, epoch=1)
+    for images, levels, _ in batches:
+        optimizer.zero_grad()
+        scaled_smooth_l1(network(images), levels, settings.scale).backward()
+        optimizer.step()
+    said = compare_with_engine(network, settings, people, rows)
+    assert said == "are equal, to the last bit"
 
 
 def test_curves_are_of_the_metrics():
