@@ -303,9 +303,7 @@ def main_effects(
         part = {"effect": title, "instead of": first, "AU": [*AU_NAMES, "mean"]}
         part |= {"pairs": len(pairs)} | intervals(effect, seeds)
         parts.append(pd.DataFrame(part))
-    if not parts:
-        return without_rows(EFFECT_COLUMNS)
-    return pd.concat(parts, ignore_index=True)[EFFECT_COLUMNS]
+    return stacked(parts, EFFECT_COLUMNS)
 
 
 def interactions(
@@ -344,9 +342,7 @@ def interactions(
             part = {"effect": title, "with": other, "instead of": without}
             part |= {"size with": there[0], "size without": here[0], "pairs": pairs}
             parts.append(pd.DataFrame(part | intervals(there - here, seeds)))
-    if not parts:
-        return without_rows(INTERACTION_COLUMNS)
-    return pd.concat(parts, ignore_index=True)[INTERACTION_COLUMNS]
+    return stacked(parts, INTERACTION_COLUMNS)
 
 
 def model_differences(
@@ -390,8 +386,13 @@ def contrasts(titles: Titles) -> list[tuple[str, str, tuple[str, str, str]]]:
     ]
 
 
-def without_rows(columns: list[str]) -> pd.DataFrame:
-    """A table of effects or interactions without a row, its names of type str."""
+def stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """Some columns of tables of effects, one below the other; no row if there are none.
+
+    Columns of names are of type str in a table without a row, too.
+    """
+    if tables:
+        return pd.concat(tables, ignore_index=True)[columns]
     names = {"effect", "instead of", "AU", "with", "and", "within"} & set(columns)
     return pd.DataFrame(columns=columns, dtype=float).astype(dict.fromkeys(names, str))
 

@@ -20,8 +20,8 @@ from companion.analysis.effects import (
     intervals,
     margin_of_error,
     pairs_of,
+    stacked,
     with_mean,
-    without_rows,
 )
 from companion.training.outputs import mean_score
 
@@ -83,9 +83,7 @@ def effects_within(
             row = {"effect": title, "instead of": first, "within": where}
             row |= {"score without": low, "score with": high, "pairs": len(pairs)}
             rows.append(pd.DataFrame(row | intervals(effect, seeds)))
-    if not rows:
-        return without_rows(WITHIN_COLUMNS)
-    return pd.concat(rows, ignore_index=True)[WITHIN_COLUMNS]
+    return stacked(rows, WITHIN_COLUMNS)
 
 
 def three_way(
@@ -126,9 +124,7 @@ def three_way(
             row = {"effect": a, "with": b, "and": c, "instead of": without}
             row |= {"size with": at_high[0], "size without": at_low[0], "pairs": pairs}
             rows.append(pd.DataFrame(row | intervals(at_high - at_low, seeds)))
-    if not rows:
-        return without_rows(THREE_COLUMNS)
-    return pd.concat(rows, ignore_index=True)[THREE_COLUMNS]
+    return stacked(rows, THREE_COLUMNS)
 
 
 def step_terms(
