@@ -5,7 +5,7 @@
 ##   make install     sets up .venv and nothing else; the others do it if need be
 ##                    2 to 5 min
 ##   make test        style, unit tests, all notebooks, the graph in small
-##                    10 to 25 min; gives "passed" three times
+##                    15 to 30 min; gives "passed" three times
 ##   make lab         JupyterLab on the notebooks
 ##                    seconds; gives an address for the browser
 ##   make figures     Table II, the figures and the claims from the recorded outputs in data/
