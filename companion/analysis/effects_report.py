@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from companion.analysis.effects import Levels, Titles, stalled_table
 from companion.analysis.effects_cells import NOT_LEARNED, TOGETHER
+from companion.analysis.printing import signed
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
@@ -100,11 +101,15 @@ def spread_sentence(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> st
     known = most in levels_of
     name = _titles(_names(levels_of[most], titles)) if known else f"*{most}*"
     scores = ", ".join(f"{score:.3f}" for score in runs["last"][runs["model"] == most])
-    return (
-        f"{100 * squares.max() / squares.sum():.0f} % of this pooled variance comes "
-        f"from one model, {name} ({scores}). So the intervals are too wide for the "
-        "others, and too narrow for this one."
+    share = squares.max() / squares.sum()
+    said = (
+        f"{100 * share:.0f} % of this pooled variance comes from one model, {name} "
+        f"({scores})."
     )
+    if share > 0.5:
+        said += " So the intervals are too wide for the others, and too narrow for "
+        said += "this one."
+    return said
 
 
 def within_sentences(table: pd.DataFrame) -> list[str]:
@@ -307,13 +312,6 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
     """A table with its numbers rounded to three decimals, and 0 for −0."""
     numbers = table.select_dtypes("float").columns
     return table.assign(**{name: table[name].round(3) + 0.0 for name in numbers})
-
-
-def signed(value: float, decimals: int = 3) -> str:
-    """A number with its sign and so many decimals, as text; 0 has no sign."""
-    if abs(value) < 0.5 * 10**-decimals:
-        return f"{0:.{decimals}f}"
-    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def verdict(row: pd.Series) -> str:

@@ -16,7 +16,7 @@ from companion.analysis.effects import (
     run_table,
     seed_spread,
 )
-from companion.analysis.effects_report import signed
+from companion.analysis.printing import signed
 from companion.analysis.rows import table_rows
 from companion.analysis.runs import Run, read_grid, read_sums
 from companion.base.grids import grid_models, load_grid

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from aulib.icc import icc_3_1
-from companion.analysis.effects_report import signed
+from companion.analysis.printing import signed
 
 CUT = 0.1
 """Where longer bars of `draw_ways` are cut off."""

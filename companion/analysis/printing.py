@@ -1,4 +1,4 @@
-"""Table II as text: for a CSV, for Markdown and for LaTeX."""
+"""Numbers as text, and Table II: for a CSV, for Markdown and for LaTeX."""
 
 from pathlib import Path
 
@@ -9,6 +9,13 @@ from companion.bp4d import AU_NAMES
 
 SCORES = [*AU_NAMES, "mean"]
 NOT_RUN = ("never begun", "not recorded")
+
+
+def signed(value: float, decimals: int = 3) -> str:
+    """A number with its sign and so many decimals, as text; 0 has no sign."""
+    if abs(value) < 0.5 * 10**-decimals:
+        return f"{0:.{decimals}f}"
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def printed_rows(

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from companion.analysis.effects import STALLED
-from companion.analysis.effects_report import signed
+from companion.analysis.printing import signed
 from companion.bp4d import AU_NAMES
 
 AUS = list(AU_NAMES)

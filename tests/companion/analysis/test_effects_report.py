@@ -29,7 +29,6 @@ from companion.analysis.effects_report import (
     levels_table,
     marked,
     rounded,
-    signed,
     spread_sentence,
     stalled_report,
     step_sentence,
@@ -244,18 +243,6 @@ def test_the_model_with_most_of_the_spread_is_named():
 def test_rounded_numbers_have_no_negative_zero():
     table = pd.DataFrame({"a": ["x"], "b": [-0.0001], "c": [3], "d": [0.12345]})
     assert rounded(table).to_csv() == ",a,b,c,d\n0,x,0.0,3,0.123\n"
-
-
-@pytest.mark.parametrize(
-    "value, text",
-    [(0.0421, "+0.042"), (-0.0421, "−0.042"), (-0.0001, "0.000"), (0.0, "0.000")],
-)
-def test_a_number_with_its_sign(value, text):
-    assert signed(value) == text
-
-
-def test_a_number_with_more_decimals():
-    assert signed(-0.00021, 4) == "−0.0002" and signed(-0.00001, 4) == "0.0000"
 
 
 def test_two_changes_are_drawn_with_what_each_adds():

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from companion.analysis import printing
 from companion.bp4d import AU_NAMES
@@ -78,3 +79,18 @@ def test_aggregates_with_their_spread():
     assert table["data"].tolist() == ["stand-in data"] * 2 + ["BP4D"]
     assert table["aggregate"].tolist() == ["best", "last", "best"]
     assert table["sd mean"].iloc[0] == 0.06 and np.isnan(table["sd mean"].iloc[2])
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(0.0421, "+0.042"), (-0.0421, "−0.042"), (-0.0001, "0.000"), (0.0, "0.000")],
+)
+def test_a_number_with_its_sign(value, text):
+    assert printing.signed(value) == text
+
+
+def test_a_number_with_more_decimals():
+    assert (
+        printing.signed(-0.00021, 4) == "−0.0002"
+        and printing.signed(-0.00001, 4) == "0.0000"
+    )
