@@ -1,79 +1,192 @@
-"""The paper's claims, and a verdict on each."""
+"""The paper's claims, and a verdict on each.
+
+`data/paper/claims.csv` lists the claims: an identifier, the section, a quotation, the
+claim in English, the evidence that can decide it, the heading of notebook 08 under
+which it is discussed, the file that the verdict rests on, and, for a claim that nothing
+at hand can decide, the reason.
+"""
+
+import re
+
+import pandas as pd
+
+from companion.base.paths import ROOT
+
+PATH = ROOT / "data" / "paper" / "claims.csv"
 
 VERDICTS = {True: "holds", False: "does not hold", None: "cannot be decided here"}
 OPEN = "undecided"
 
+EVIDENCE = {
+    "print": "the paper's own print",
+    "algebra": "algebra",
+    "public counts": "public counts of BP4D",
+    "literature": "another publication",
+    "runs": "training runs, or draws from labels",
+    "BP4D": "the data set or the authors' runs",
+}
+"""What can decide a claim, as named in the list."""
+
+EXACT = {
+    "print": "none: printed digits",
+    "algebra": "none: exact",
+    "public counts": "none: all frames counted",
+}
+"""The uncertainty of a decided claim, by its evidence, if nothing else is said."""
+
 Claim = dict[str, str]
-"""where, claim, verdict (one of `VERDICTS`), because; and here: what is found on the
-data at hand if they can't decide the claim: "holds", "does not hold" or `OPEN`. It is
-empty if the claim is decided without them, or if they don't bear on it."""
+"""The columns of `data/paper/claims.csv`, and
+verdict: one of `VERDICTS`; because: the reason; uncertainty: an interval and over what.
+here: what is found on the data at hand if they can't decide the claim: "holds", "does
+not hold" or `OPEN`; empty if the claim is decided without them, or if they don't bear
+on it."""
+
+Finding = tuple[str, bool | None, str, str]
+"""Identifier of a claim, whether it holds (None: undecided), because, uncertainty."""
 
 
-def claim_row(where: str, claim: str, holds: bool | None, because: str) -> Claim:
-    """A claim with a verdict.
+def read_claims() -> pd.DataFrame:
+    """The list of the paper's claims, indexed by their identifiers.
 
-    Args:
-        where: the place in the paper.
-        claim: the claim, in words.
-        holds: None if it cannot be decided.
-        because: the evidence.
+    Raises:
+        ValueError: two claims have one identifier, or a kind of evidence is unknown.
     """
-    verdict = VERDICTS[None if holds is None else bool(holds)]
-    row = {"where": where, "claim": claim, "verdict": verdict, "because": because}
-    return row | {"here": ""}
-
-
-def row_of_ours(
-    where: str, claim: str, found: bool | None, because: str, title: str, standin: bool
-) -> Claim:
-    """A claim that is judged by our own runs, which a stand-in's can't decide.
-
-    Args:
-        where, claim: as for `claim_row`.
-        found: whether it holds on the data at hand; None if they don't tell.
-        because: the evidence.
-        title: of the data, such as "stand-in data".
-        standin: whether they are a stand-in's: then there is no verdict, and what is
-            found becomes part of the evidence.
-    """
-    if not standin:
-        return claim_row(where, claim, found, f"{title}: {because}")
-    here = OPEN if found is None else VERDICTS[bool(found)]
-    said = f"is {OPEN}" if found is None else here
-    row = claim_row(where, claim, None, f"on {title} it {said}: {because}")
-    return row | {"here": here}
+    table = pd.read_csv(PATH, keep_default_na=False, index_col="claim")
+    if not table.index.is_unique:
+        twice = table.index[table.index.duplicated()][0]
+        raise ValueError(f"{PATH}: two claims are called '{twice}'; rename one")
+    strange = sorted(set(table["evidence"]) - set(EVIDENCE))
+    if strange:
+        raise ValueError(
+            f"{PATH}: unknown evidence '{strange[0]}'; use one of {', '.join(EVIDENCE)}"
+        )
+    return table
 
 
 class Verdicts:
-    """The verdicts of a notebook, in order; a cell that runs again replaces its own."""
+    """The verdicts of a notebook; a cell that runs again replaces its own."""
 
     def __init__(self, title: str, standin: bool) -> None:
-        """Begin without any.
+        """Begin with the claims that nothing at hand can decide.
 
         Args:
-            title, standin: of the data at hand, as for `row_of_ours`.
+            title: of the data at hand, such as "stand-in data".
+            standin: whether they are a stand-in. Its runs decide nothing about BP4D:
+                what they show becomes part of the evidence.
         """
         self.title, self.standin = title, standin
-        self.rows: list[Claim] = []
+        self._claims = read_claims()
+        reasons = self._claims["reason"]
+        self._judged: dict[str, Claim] = {
+            claim: self._row(claim, None, reason)
+            for claim, reason in reasons[reasons != ""].items()
+        }
 
-    def judge(self, where: str, claim: str, holds: bool | None, because: str) -> None:
-        """Print a verdict and keep it; arguments as for `claim_row`."""
-        self._keep(claim_row(where, claim, holds, because))
-
-    def judge_ours(
-        self, where: str, claim: str, found: bool | None, because: str
+    def judge(
+        self, claim: str, holds: bool | None, because: str, uncertainty: str = ""
     ) -> None:
-        """The same for a claim that our runs judge; see `row_of_ours`."""
-        row = row_of_ours(where, claim, found, because, self.title, self.standin)
-        self._keep(row)
+        """Print a verdict and keep it.
 
-    def _keep(self, row: Claim) -> None:
-        print(f"{row['claim']}\n  {row['verdict']}: {row['because']}")
-        for place, old in enumerate(self.rows):
-            if (old["where"], old["claim"]) == (row["where"], row["claim"]):
-                self.rows[place] = row
-                return
-        self.rows.append(row)
+        Args:
+            claim: its identifier in `data/paper/claims.csv`.
+            holds: whether it holds; None if that can't be told.
+            because: the reason, in words and numbers.
+            uncertainty: an interval and what it is over. Needed if the evidence is
+                runs and something was found; else what `EXACT` says.
+
+        Raises:
+            KeyError: the list has no such claim.
+            ValueError: runs are judged without an uncertainty.
+        """
+        row = self._row(claim, holds, because, uncertainty)
+        self._judged[claim] = row
+        found = f", {self.title}: {row['here']}" if row["here"] else ""
+        lines = [f"{row['section']} · {row['english']}", f"{row['verdict']}{found}"]
+        lines.append(row["because"])
+        if row["uncertainty"] and row["uncertainty"] not in EXACT.values():
+            lines.append(f"uncertainty: {row['uncertainty']}")
+        print("\n  ".join(lines))
+
+    def keep(self, findings: list[Finding]) -> list[Claim]:
+        """Keep verdicts without printing them, and return them."""
+        for finding in findings:
+            self._judged[finding[0]] = self._row(*finding)
+        return [self._judged[finding[0]] for finding in findings]
+
+    @property
+    def rows(self) -> list[Claim]:
+        """All verdicts so far, in the order of the list."""
+        return [self._judged[c] for c in self._claims.index if c in self._judged]
+
+    def table(self) -> pd.DataFrame:
+        """All verdicts, one row for each claim of the list.
+
+        Raises:
+            ValueError: a claim of the list has not been judged.
+        """
+        missing = [claim for claim in self._claims.index if claim not in self._judged]
+        if missing:
+            raise ValueError(
+                f"{PATH}: no verdict on '{missing[0]}' ({len(missing)} missing); judge "
+                "it in notebook 08"
+            )
+        return pd.DataFrame(self.rows)
+
+    def _row(
+        self, claim: str, holds: bool | None, because: str, uncertainty: str = ""
+    ) -> Claim:
+        if claim not in self._claims.index:
+            raise KeyError(f"{PATH}: no claim is called '{claim}'")
+        known = {"claim": claim, **self._claims.loc[claim]}
+        holds = None if holds is None else bool(holds)
+        ours = known["evidence"] == "runs"
+        if ours and not uncertainty:
+            raise ValueError(f"'{claim}' is judged by runs: say how certain they are")
+        here = ""
+        if ours and self.standin:
+            here, holds = OPEN if holds is None else VERDICTS[holds], None
+        if not (uncertainty or holds is None):
+            uncertainty = EXACT.get(known["evidence"], "")
+        found = {"because": because, "here": here, "uncertainty": uncertainty}
+        return known | {"verdict": VERDICTS[holds]} | found
+
+
+def claims_table(rows: list[Claim], title: str) -> str:
+    """The verdicts with what they rest on; a Markdown table with links.
+
+    Args:
+        rows: claims with their verdicts.
+        title: of the data at hand, if they are a stand-in; else "".
+    """
+    head = ["section", "claim", "verdict", *([f"on {title}"] if title else [])]
+    head += ["rests on", "uncertainty"]
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    for row in rows:
+        anchor = re.sub(r"[^\w\- ]", "", row["heading"].lower()).replace(" ", "-")
+        cells = [row["section"], f"[{row['english']}](#{anchor})", row["verdict"]]
+        cells += [row["here"] or "–"] if title else []
+        file = f"[{row['evidence']}](../{row['artifact']})"
+        cells.append(file if row["artifact"] else row["evidence"])
+        cells.append(row["uncertainty"] or "–")
+        lines.append(" | ".join(cell.replace("|", "\\|") for cell in cells))
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def list_verdicts(rows: list[Claim], title: str) -> str:
+    """Each verdict with its reason and uncertainty; a Markdown list.
+
+    Args:
+        rows: claims with their verdicts.
+        title: of the data at hand.
+    """
+    lines = []
+    for row in rows:
+        found = f" (on {title}: {row['here']})" if row["here"] else ""
+        said = f"- **{row['verdict']}**{found} · {row['section']} · {row['english']}.  "
+        because = row["because"][0].upper() + row["because"][1:]
+        end = f" *Uncertainty: {row['uncertainty']}.*" if row["uncertainty"] else ""
+        lines += [said, f"  {because}.{end}"]
+    return "\n".join(lines)
 
 
 def count_verdicts(rows: list[Claim], title: str, about: str = "of the paper") -> str:
@@ -102,6 +215,26 @@ def count_verdicts(rows: list[Claim], title: str, about: str = "of the paper") -
             "nothing about BP4D."
         )
     wrong = [row for row in rows if row["verdict"] == VERDICTS[False]]
-    lines = [f"- {row['where']}: {row['claim']}" for row in wrong]
+    lines = [f"- {row['section']}: {row['english']}" for row in wrong]
     head = "This does not hold:" if no == 1 else "These do not hold:"
     return "\n".join([said, "", head, "", *lines] if wrong else [said])
+
+
+def list_reasons(rows: list[Claim]) -> str:
+    """Why some claims have neither a verdict nor a finding; Markdown."""
+    lines = [
+        f"- {row['section']}: {row['english']}. *{row['because']}*"
+        for row in rows
+        if row["verdict"] == VERDICTS[None] and not row["here"]
+    ]
+    head = "Nothing at hand bears on these, for the reason in italics:"
+    return "\n".join([head, "", *lines])
+
+
+def count_evidence(rows: list[Claim]) -> pd.DataFrame:
+    """How many claims each kind of evidence decides: a row for each, and verdicts."""
+    table = pd.crosstab(
+        [row["evidence"] for row in rows], [row["verdict"] for row in rows]
+    )
+    table = table.reindex(list(EVIDENCE), columns=list(VERDICTS.values()), fill_value=0)
+    return table.rename(index=EVIDENCE).rename_axis(index=None, columns=None)

@@ -35,7 +35,10 @@ THREE_COLUMNS = [
 ]
 
 NOT_LEARNED = 0.25
-"""A run has not learned an AU if its ICC at the last epoch is below this."""
+"""A run has not learned an AU if its ICC at the last epoch is below this.
+
+In the recorded runs of the ablation no ICC of an AU lies between .22 and .41.
+"""
 
 
 TOGETHER = ", together"

@@ -8,9 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from companion.analysis.effects import Levels, Titles, stalled_table
+from companion.analysis.effects import (
+    Levels,
+    Spread,
+    Titles,
+    margin_of_error,
+    stalled_table,
+)
 from companion.analysis.effects_cells import NOT_LEARNED, TOGETHER
-from companion.analysis.printing import signed
+from companion.analysis.printing import any_by_chance, signed
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
@@ -21,6 +27,14 @@ VERDICTS = {
     "unknown": "of unknown certainty",
 }
 """Whether an interval excludes 0, see `verdict`, and what sentences say."""
+
+SHOWN = {
+    "low": "people low",
+    "high": "people high",
+    "lower": "both low",
+    "upper": "both high",
+}
+"""Columns of tables of effects → their names where they are shown."""
 
 RESAMPLING_ERROR = 0.001
 """The ends of an interval from 2,000 resamples are not more exact than this."""
@@ -62,7 +76,7 @@ def failing_sentences(
     own = runs[runs["model"].isin(list(levels_of))]
     lines = []
     for au in AU_NAMES:
-        poor = own[own[au] < NOT_LEARNED]
+        poor, others = own[own[au] < NOT_LEARNED], own[own[au] >= NOT_LEARNED]
         if poor.empty:
             continue
         shared = _shared(poor["model"].unique(), levels_of, titles)
@@ -70,6 +84,8 @@ def failing_sentences(
             f"{len(poor)} of {len(own)} runs have not learned {au}: its ICC there is "
             f"{_range(poor[au])}, below {NOT_LEARNED}."
         )
+        if len(others):
+            line += f" In the other runs it is at least {others[au].min():.2f}."
         if shared:
             line += f" All of them have *{', '.join(shared)}*."
         whole = [name for name, aus in failing(own).items() if au in aus]
@@ -82,6 +98,34 @@ def failing_sentences(
     if own.empty:
         return ["No run has learned anything."]
     return lines or [f"Every run has learned each AU to an ICC of {NOT_LEARNED}."]
+
+
+def seeds_sentences(
+    runs: pd.DataFrame, sd: float, spread: Spread, repeats: int, count: int
+) -> str:
+    """The interval over seeds of a mean of `count` differences, computed; Markdown.
+
+    Args:
+        runs: from `companion.analysis.effects.run_table`, those that count.
+        sd, spread, repeats: of these, from `companion.analysis.effects.seed_spread`.
+        count: of the differences.
+    """
+    of_mean, freedom = spread
+    if not freedom:
+        return (
+            "No model has two runs that learned: nothing can be said about seeds, and "
+            "no interval is complete."
+        )
+    more = " or more" if runs.groupby("model").size().max() > repeats else ""
+    margin = margin_of_error(of_mean, freedom, count)
+    factor = margin_of_error(1, freedom, 2)
+    return (
+        f"Here $s$ is {sd:.3f}, with {freedom} degrees of freedom, and a model's score "
+        f"is the mean of $r$ = {repeats}{more} runs. A mean of $n$ = {count} "
+        f"differences has the standard error {sd:.3f} · √(2 / ({count} · {repeats})) = "
+        f"{margin / factor:.4f}. Times t = {factor:.2f} that is {margin:.3f}: the "
+        "column *seeds ±* below."
+    )
 
 
 def spread_sentence(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> str:
@@ -123,21 +167,6 @@ def within_sentences(table: pd.DataFrame) -> list[str]:
         f"*{effect}* instead of *{first}*: {_by_chance(own, own['within'])}."
         for (effect, first), own in groups
     ]
-
-
-def beside_sentence(table: pd.DataFrame, levels: list[str]) -> str:
-    """What each change brings beside the other levels of one model; Markdown.
-
-    Args:
-        table: from `companion.analysis.effects_cells.effects_within`.
-        levels: the titles of the model's levels.
-    """
-    named = [
-        {row["effect"], *row["within"].split(", ")} <= {*levels, ""}
-        for _, row in table.iterrows()
-    ]
-    own = table[np.array(named, dtype=bool)]
-    return f"{_by_chance(own, own['effect']) or 'no such pair has been trained'}."
 
 
 def difference_sentences(table: pd.DataFrame) -> list[str]:
@@ -248,11 +277,12 @@ def best_combination(levels_of: Levels, scored: dict[str, np.ndarray]) -> str | 
     return max(means, key=means.__getitem__) if means else None
 
 
-def elsewhere_sentence(table: pd.DataFrame, lacking: int) -> str:
+def elsewhere_sentence(effects: pd.DataFrame, table: pd.DataFrame, lacking: int) -> str:
     """The effects on the mean without the combinations that never learned an AU.
 
     Args:
-        table: from `companion.analysis.effects.main_effects`, of the others alone.
+        effects: from `companion.analysis.effects.main_effects`, of all combinations.
+        table: the same of the combinations that are not left out.
         lacking: the number of combinations that are left out.
     """
     if not lacking:
@@ -260,7 +290,33 @@ def elsewhere_sentence(table: pd.DataFrame, lacking: int) -> str:
     mean = table[table["AU"] == "mean"]
     which = "the combination" if lacking == 1 else f"the {lacking} combinations"
     said = f"Main effects without {which} that never learned an AU: "
-    return f"{said}{_by_chance(mean, mean['effect']) or 'there is none'}."
+    said += f"{_by_chance(mean, mean['effect']) or 'there is none'}."
+    before = effects[effects["AU"] == "mean"].set_index("effect")["size"]
+    after = mean.set_index("effect")["size"]
+    change = (after - before).abs().dropna()
+    if len(change):
+        most = change.idxmax()
+        said += f" *{most}* changes most, from {signed(before[most])} to "
+        said += f"{signed(after[most])}."
+    return said
+
+
+def small_sentence(effects: pd.DataFrame) -> str:
+    """Which main effects on the mean are within chance; Markdown.
+
+    Args:
+        effects: from `companion.analysis.effects.main_effects`.
+    """
+    mean = effects[effects["AU"] == "mean"]
+    small = [f"*{row['effect']}*" for _, row in mean.iterrows() if verdict(row) == "no"]
+    if not small:
+        return "No main effect on the mean is within chance."
+    many = len(small) > 1
+    return (
+        f"Within chance, as {'means' if many else 'a mean'} over all combinations: the "
+        f"main {'effects' if many else 'effect'} of {_and(small)}. What is there, if "
+        "anything, is too small to be seen with these people and seeds."
+    )
 
 
 def clear_sentence(tables: dict[str, pd.DataFrame]) -> str:
@@ -286,11 +342,10 @@ def clear_sentence(tables: dict[str, pd.DataFrame]) -> str:
     if all(verdict(row) == "unknown" for row in rows):
         said += " (No model has two runs, so no interval is known.)"
     elif len(rows) > 1:
-        chance = 100 * (1 - 0.95 ** len(rows))
         said += (
             f" If nothing had any effect, and if the {len(rows)} intervals were exact "
             "and independent, at least one would exclude it with a probability of "
-            f"{chance:.0f} %."
+            f"{any_by_chance(len(rows))}."
         )
     return said
 
@@ -301,17 +356,44 @@ def interval(row: pd.Series) -> str:
 
 
 def marked(table: pd.DataFrame) -> pd.DataFrame:
-    """A rounded table of effects with a column "excludes 0", see `verdict`."""
+    """A `rounded` table of effects with a column "excludes 0", see `verdict`.
+
+    The column stands behind the interval over people and seeds.
+    """
     words = [verdict(row) for _, row in table.iterrows()]
-    return rounded(table).assign(
-        **{"excludes 0": pd.Series(words, table.index, dtype=str)}
-    )
+    place = table.columns.get_loc("upper") + 1
+    shown = rounded(table)
+    shown.insert(place, "excludes 0", pd.Series(words, table.index, dtype=str))
+    return shown
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """A table with its numbers rounded to three decimals, and 0 for −0."""
+    """A table to show: three decimals, 0 for −0, and columns named as in `SHOWN`."""
     numbers = table.select_dtypes("float").columns
-    return table.assign(**{name: table[name].round(3) + 0.0 for name in numbers})
+    table = table.assign(**{name: table[name].round(3) + 0.0 for name in numbers})
+    return table.rename(columns=SHOWN)
+
+
+def step_table(
+    table: pd.DataFrame, levels: dict[str, str], titles: Titles
+) -> pd.DataFrame:
+    """The terms of a step as text with four decimals, named by the levels' titles.
+
+    Args:
+        table: from `companion.analysis.effects_cells.step_terms`.
+        levels: change → level of the last model.
+        titles: of the levels.
+
+    Returns:
+        A table of the sizes and of the interval over people and seeds.
+    """
+    of_change = {name: titles[name][level] for name, level in levels.items()}
+    names = [
+        ", ".join(of_change.get(part, part) for part in str(row).split(", "))
+        for row in table.index
+    ]
+    shown = table[["size", "lower", "upper"]].map(signed, decimals=4)
+    return shown.set_axis(names, axis=0).rename(columns=SHOWN)
 
 
 def verdict(row: pd.Series) -> str:

@@ -1,14 +1,23 @@
 """What our runs say about the paper's claims on its networks: numbers, and words.
 
 Each function that judges returns whether the claim holds on the runs at hand (None if
-they don't tell) and the evidence. A stand-in's runs decide nothing about BP4D; that is
-`companion.analysis.claims.row_of_ours`'s business.
+they don't tell), the reason, and how certain it is. One rule decides every comparison
+of two networks: the claim holds if the 95 % interval of the difference over people and
+seeds lies above 0, it does not hold if the interval lies below 0, and is undecided
+otherwise. A stand-in's runs decide nothing about BP4D; that is
+`companion.analysis.claims`'s business.
 """
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from companion.analysis.bootstrap import (
+    icc_from_sums,
+    percentile_interval,
+    resampled_icc,
+    resamples,
+)
 from companion.analysis.effects import (
     average_seeds,
     model_differences,
@@ -21,9 +30,11 @@ from companion.analysis.rows import table_rows
 from companion.analysis.runs import Run, read_grid, read_sums
 from companion.base.grids import grid_models, load_grid
 from companion.base.profiles import load_profile
+from companion.bp4d import AU_NAMES
+from companion.training.outputs import mean_score
 
-Judgement = tuple[bool | None, str]
-"""Whether the claim holds, and the evidence."""
+Judgement = tuple[bool | None, str, str]
+"""Whether the claim holds, because, and the uncertainty."""
 
 REGRESSION = "pretrained-x1-drop50-shuffle"
 """The model of the grid `ablation` that shares all but the method with `classifier`."""
@@ -31,22 +42,56 @@ REGRESSION = "pretrained-x1-drop50-shuffle"
 CLASSES, EXPECTATION = "classifier", "classifier, by expectation"
 
 
-def gain_beyond_chance(gap: pd.Series) -> Judgement:
+def pair_differences(
+    sums: dict[Run, np.ndarray], pairs: dict[str, tuple[str, str]], count: int = 2_000
+) -> pd.DataFrame:
+    """Differences of models at the last epoch, means over the seeds.
+
+    Args:
+        sums: (model, seed) → float64 (E, S, Q, 6).
+        pairs: name of the row → the model and the one that is subtracted.
+        count: the number of resamples of the people.
+
+    Returns:
+        `companion.analysis.effects.model_differences`; empty without pairs.
+    """
+    if not pairs:
+        return model_differences({}, {}, (np.nan, 0))
+    scored = average_seeds(resample_runs(sums, count, seed=0), sums)
+    return model_differences(pairs, scored, seed_spread(run_table(sums))[1])
+
+
+def clear_of_chance(row: pd.Series) -> tuple[bool | None, str]:
+    """Is a difference above 0, by the module's rule? And its intervals in words.
+
+    Args:
+        row: a line of `pair_differences`.
+    """
+    people = f"95 % over people {signed(row['low'])} to {signed(row['high'])}"
+    if np.isnan(row["lower"]):
+        return None, f"{people}; a single run of each says nothing about seeds"
+    clear = row["lower"] > 0 or row["upper"] < 0
+    return (
+        bool(row["lower"] > 0) if clear else None,
+        f"{people}; over people and seeds {signed(row['lower'])} to "
+        f"{signed(row['upper'])}",
+    )
+
+
+def gain_beyond_chance(sums: dict[Run, np.ndarray]) -> Judgement:
     """Is the proposed network's gain over the baseline clear of people and seeds?
 
     Args:
-        gap: a line of `companion.analysis.rows.difference_table`.
+        sums: of the runs of "baseline" and "proposed", as in `pair_differences`.
     """
-    low, seeds_low = float(gap["best low"]), float(gap["seeds low"])
+    table = pair_differences(sums, {"gain": ("proposed", "baseline")})
+    means = run_table(sums).groupby("model")["last"].mean()
     because = (
-        f"best run less best run is {signed(gap['best'])} (95 % over people "
-        f"{signed(low)} to {signed(gap['best high'])}), mean less mean "
-        f"{signed(gap['seeds'])} (95 % over seeds {signed(seeds_low)} to "
-        f"{signed(gap['seeds high'])})"
+        f"mean ICC at the last epoch, over the seeds: {means['proposed']:.3f} less "
+        f"{means['baseline']:.3f} is {signed(table.loc['gain', 'size'])}"
     )
-    if np.isnan([low, seeds_low]).any():
-        return None, because
-    return bool(low > 0 and seeds_low > 0), because
+    holds, uncertainty = clear_of_chance(table.loc["gain"])
+    return holds, because, uncertainty
 
 
 def describe_chance(gap: pd.Series, bests: dict[str, np.ndarray], gain: float) -> str:
@@ -69,6 +114,33 @@ def describe_chance(gap: pd.Series, bests: dict[str, np.ndarray], gain: float) -
         f"standard deviation of {by_seed:.3f}. {verdict} larger than the paper's gain "
         f"of {gain:.3f}."
     )
+
+
+def au_margins(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    """By how much each AU's ICC differs between two runs by the choice of people alone.
+
+    Args:
+        one, other: sums of two runs on the same people, float64 (S, Q, 6).
+
+    Returns:
+        AU → half the 95 % interval over people of the difference.
+    """
+    drawn = resamples(len(one), 2_000, 0)
+    gap = resampled_icc(one, drawn) - resampled_icc(other, drawn)
+    low, high = percentile_interval(gap)
+    return dict(zip(AU_NAMES, (high - low) / 2))
+
+
+def by_people_alone(margins: dict[str, float], aus: list[str], title: str) -> str:
+    """The margins of some AUs in words, for print that gives none.
+
+    Args:
+        margins: from `au_margins`.
+        aus: their names.
+        title: of the data that the margins are from.
+    """
+    said = ", ".join(f"{au} by ±{margins[au]:.3f}" for au in aus)
+    return f"not printed; on {title} the choice of people alone (95 %) moves {said}"
 
 
 def steadier_over_seeds(
@@ -97,18 +169,71 @@ def steadier_over_seeds(
     )
     because = f"best run less mean of the five best epochs: {said}"
     if min(len(baseline), len(proposed)) < 2:
-        return None, because
+        return None, because, "a single run of each says nothing about seeds"
     sd = baseline.std(ddof=1), proposed.std(ddof=1)
     because += f"; the standard deviations over seeds are {sd[0]:.3f} and {sd[1]:.3f}"
     if min(np.ptp(baseline), np.ptp(proposed)) == 0:
-        return None, because
+        return None, because, "equal scores have no ratio of variances"
     ratio = (sd[0] / sd[1]) ** 2
     limit = stats.f.ppf(0.95, len(baseline) - 1, len(proposed) - 1)
-    because += (
-        f", a ratio of variances of {ratio:.1f}; with so few runs, chance alone gives "
-        f"up to {limit:.0f} in 95 % of cases"
+    because += f", a ratio of variances of {ratio:.1f}"
+    uncertainty = (
+        f"with {len(baseline)} and {len(proposed)} runs, chance alone gives ratios up "
+        f"to {limit:.0f} in 95 % of cases"
     )
-    return (bool(ratio > 1) if max(ratio, 1 / ratio) > limit else None), because
+    clear = max(ratio, 1 / ratio) > limit
+    return (bool(ratio > 1) if clear else None), because, uncertainty
+
+
+def seeded_sums(
+    profile: str, source: str, others: dict[Run, np.ndarray]
+) -> dict[Run, np.ndarray]:
+    """The sums of the ablation's runs; the others if there is no ablation.
+
+    Args:
+        profile, source: as in `companion.analysis.runs.read_runs`.
+        others: (model, seed) → float64 (E, S, Q, 6).
+    """
+    try:
+        return read_sums(profile, source, "ablation")[0] or others
+    except FileNotFoundError:  # this profile's ablation is not recorded
+        return others
+
+
+def five_best_are_steadier(sums: dict[Run, np.ndarray]) -> Judgement:
+    """Does the mean of a run's five best epochs vary less over seeds than its best one?
+
+    The two scores of a run are correlated, so the variances are compared by the test of
+    Pitman (1939) and Morgan (1939): they are equal if sum and difference of the scores
+    are uncorrelated. Deviations from the mean of a run's model count.
+
+    Args:
+        sums: (model, seed) → float64 (E, S, Q, 6).
+    """
+    runs = [(model, _best_and_five(own)) for (model, _), own in sums.items()]
+    table = pd.DataFrame([scores for _, scores in runs], columns=["best", "five"])
+    groups = table.groupby([model for model, _ in runs])
+    table = table - groups.transform("mean")
+    freedom = len(table) - groups.ngroups
+    if freedom < 3 or (table.abs() < 1e-12).all(axis=None):
+        return None, "too few runs of one model", "no interval from so few runs"
+    best, five = (np.sqrt((table[name] ** 2).sum() / freedom) for name in table)
+    because = (
+        f"the standard deviation over seeds is {best:.4f} at the best epoch and "
+        f"{five:.4f} for the mean of the five best, pooled over {groups.ngroups} models"
+    )
+    r = np.corrcoef(table["best"] + table["five"], table["best"] - table["five"])[0, 1]
+    t = r * np.sqrt((freedom - 1) / max(1 - r**2, 1e-12))
+    p = 2 * stats.t.sf(abs(t), freedom - 1)
+    said = f"p = {p:.3f}" if p >= 0.001 else "p < .001"
+    uncertainty = f"Pitman-Morgan test of equal variances, {len(table)} runs: {said}"
+    return (bool(five < best) if p < 0.05 else None), because, uncertainty
+
+
+def _best_and_five(sums: np.ndarray) -> tuple[float, float]:
+    """A run's mean ICC at its best epoch and over its five best: (E, S, Q, 6)."""
+    means = np.sort(mean_score(icc_from_sums(sums.sum(axis=1))))
+    return float(means[-1]), float(means[-5:].mean())
 
 
 def regression_runs(profile: str, source: str) -> dict[Run, np.ndarray]:
@@ -152,14 +277,11 @@ def regression_table(sums: dict[Run, np.ndarray], count: int = 2_000) -> pd.Data
         count: the number of resamples of the people.
 
     Returns:
-        `companion.analysis.effects.model_differences`, a row for the most probable
-        level and one for the expectation; empty without runs.
+        As `pair_differences`, a row for the most probable level and one for the
+        expectation; empty without runs.
     """
     pairs = {f"regression less {name}": ("regression", name) for name in _answers(sums)}
-    if not pairs:
-        return model_differences({}, {}, (np.nan, 0))
-    scored = average_seeds(resample_runs(sums, count, seed=0), sums)
-    return model_differences(pairs, scored, seed_spread(run_table(sums))[1])
+    return pair_differences(sums, pairs, count)
 
 
 def better_by_regression(
@@ -167,14 +289,12 @@ def better_by_regression(
 ) -> Judgement:
     """Does regression score higher than the same network as a classifier?
 
-    It does, or does not, if the interval over people and seeds leaves out 0.
-
     Args:
         sums: from `regression_runs`.
         differences: its `regression_table`.
     """
     if differences.empty:
-        return None, "no runs that differ in this alone"
+        return None, "no runs differ in this alone", "no runs"
     means = run_table(sums).groupby("model")[["last", "best"]].mean()
     each = ", ".join(
         f"{name} {means.loc[name, 'last']:.3f} ({means.loc[name, 'best']:.3f})"
@@ -184,14 +304,10 @@ def better_by_regression(
     because = (
         "with the same start, rate, dropout and sampler, the mean ICC over the seeds "
         f"at the last (best) epoch is: {each}; {differences.index[0]} is "
-        f"{signed(row['size'])}, 95 % interval over people {signed(row['low'])} to "
-        f"{signed(row['high'])}"
+        f"{signed(row['size'])}"
     )
-    if np.isnan(row["lower"]):
-        return None, because
-    because += f", with seeds {signed(row['lower'])} to {signed(row['upper'])}"
-    clear = row["lower"] > 0 or row["upper"] < 0
-    return (bool(row["lower"] > 0) if clear else None), because
+    holds, uncertainty = clear_of_chance(row)
+    return holds, because, uncertainty
 
 
 def _answers(sums: dict[Run, np.ndarray]) -> list[str]:

@@ -153,10 +153,10 @@ def describe_person(table: pd.DataFrame, person: str, darkened: str, other: str)
     zeros = table["zeros, %"].round()
     told = (
         f"{brighter} of {len(people)} people have brighter crops than {person}. On "
-        f"average this person's features are {longer[person]:.1f} times as long as "
-        f"{other}'s; of the same crops, 30 % darker, they are {longer[darkened]:.1f} "
-        f"times as long. Of {person}'s features {zeros[person]:.0f} % are 0, of "
-        f"{other}'s {zeros[other]:.0f} %"
+        f"average this person's features are {longer[person]:.1f} times as long (in "
+        f"Euclidean norm) as {other}'s; of the same crops, 30 % darker, they are "
+        f"{longer[darkened]:.1f} times as long. Of {person}'s features "
+        f"{zeros[person]:.0f} % are 0, of {other}'s {zeros[other]:.0f} %"
     )
     if longer[person] > 2 and zeros[person] >= MOSTLY_ZERO:
         told += (

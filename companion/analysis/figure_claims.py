@@ -3,15 +3,17 @@
 One rule decides every comparison. Two numbers are *similar* if they differ by no more
 than the choice of people makes them differ in 95 % of the draws of a bootstrap over
 people (`companion.analysis.bootstrap`). A number is *larger* if its 95 % interval over
-people lies above the number that it is compared with.
+people lies above the number that it is compared with, not larger if the interval lies
+below, and otherwise the claim is undecided.
 
 Two distributions over the levels differ by one number: the smallest share of frames
 that would have to change their level to make the two equal. For shares p and q it is
 half of Σ|p − q|.
 
-The paper's statements are about estimates of BP4D. Estimates of the stand-in can't
-decide them: then the verdict is "cannot be decided here", and what is found on the
-stand-in is said beside it. Statements about BP4D's labels are decided by public counts.
+Statements about estimates are judged on every run of the model, each at its best epoch.
+They hold if they hold in all runs, do not hold if they hold in none, and are undecided
+otherwise. Numbers are those of the run that the figures show. Statements about BP4D's
+labels are decided by public counts, or by the labels themselves where they are at hand.
 """
 
 import warnings
@@ -23,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from aulib import UNKNOWN
 from companion.analysis.bootstrap import percentile_interval, resamples, subject_sums
-from companion.analysis.claims import Claim, claim_row, row_of_ours
+from companion.analysis.claims import Finding
 from companion.bp4d import AU_NAMES
 
 RESAMPLES = 10_000
@@ -35,9 +37,6 @@ WITH_17 = np.array([AU_NAMES.index("AU17") in pair for pair in PAIRS])
 DISTANCE = np.abs(np.subtract.outer(range(6), range(6)))
 WITHOUT_5 = ["AU10", "AU14", "AU17"]
 """The AUs that the paper's model never estimates as 5."""
-
-Statement = tuple[str, bool | None, str]
-"""The claim in words, whether it holds on the numbers given, and the evidence."""
 
 
 def person_counts(levels: np.ndarray, subjects: np.ndarray) -> np.ndarray:
@@ -131,49 +130,68 @@ def pair_table(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def figure_claims(
     labels: np.ndarray,
-    estimates: np.ndarray,
+    estimates: dict[int, np.ndarray],
     subjects: np.ndarray,
     training: pd.DataFrame,
     published: dict,
     title: str,
     standin: bool,
-) -> list[Claim]:
+) -> list[Finding]:
     """Judge what the paper says about Figures 2, 5, 6 and 7.
 
     Args:
         labels: int array (N, 5), 0..5 or `UNKNOWN`, of the evaluation frames.
-        estimates: int array (N, 5), 0..5.
+        estimates: seed of a run → int array (N, 5), 0..5. The first one is the run
+            that the figures show.
         subjects: array (N,), the person in each frame.
         training: float table (5, 5), correlations of the training labels.
         published: the content of `data/bp4d_statistics.json`.
         title: of the data, such as "stand-in data".
-        standin: whether they are a stand-in's, which decide nothing about BP4D.
+        standin: whether they are a stand-in's, whose labels decide nothing about BP4D.
 
     Returns:
-        Claims with their verdicts; nothing is printed.
+        What was found on each statement, by its identifier in `data/paper/claims.csv`.
     """
     subjects = np.asarray(subjects).astype(str)
-    masked = np.where(labels == UNKNOWN, UNKNOWN, estimates)
-    counts, estimated = (person_counts(v, subjects) for v in (labels, masked))
-    r_labels, r_estimates = (pair_sums(v, subjects) for v in (labels, masked))
-    about_estimates = [
-        *_figure_5(counts, estimated),
-        *_figure_6(labels, estimates, subjects),
-        *_figure_7(r_labels, r_estimates, training.to_numpy()),
-    ]
+    counts, r_labels = person_counts(labels, subjects), pair_sums(labels, subjects)
+    limit = moved_by_chance(counts)
+    found = {}
+    for seed, levels in estimates.items():
+        masked = np.where(labels == UNKNOWN, UNKNOWN, levels)
+        found[seed] = [
+            *_figure_5(counts, person_counts(masked, subjects), limit),
+            *_figure_6(labels, levels, subjects),
+            *_figure_7(r_labels, pair_sums(masked, subjects), training.to_numpy()),
+        ]
     return [
         *_judge_labels(counts, r_labels, published, title, standin),
-        *(
-            row_of_ours("Section V", *stated, title, standin)
-            for stated in about_estimates
-        ),
-        claim_row("Section V", *_cause(_public_counts(published))),
+        *_over_runs(found),
+        _cause(_public_counts(published)),
     ]
+
+
+def _over_runs(found: dict[int, list[Finding]]) -> list[Finding]:
+    """Each statement's findings in all runs, as one; the first run's are quoted.
+
+    Args:
+        found: seed → the findings on the same statements, in the same order.
+    """
+    joined = []
+    for findings in zip(*found.values()):
+        claim, _, because, uncertainty = findings[0]
+        answers = [holds for _, holds, _, _ in findings]
+        holds = answers[0] if len({*answers}) == 1 else None
+        if len(answers) > 1:
+            true = [str(seed) for seed, answer in zip(found, answers) if answer]
+            seeds = f" (seed {', '.join(true)})" if 0 < len(true) < len(found) else ""
+            uncertainty += f"; holds in {len(true)} of {len(answers)} runs{seeds}"
+        joined.append((claim, holds, because, uncertainty))
+    return joined
 
 
 def _judge_labels(
     counts: np.ndarray, sums: np.ndarray, published: dict, title: str, standin: bool
-) -> list[Claim]:
+) -> list[Finding]:
     """By BP4D's labels where they are there, else by what is public about them."""
     if standin:
         levels, source = _public_counts(published), "public counts of BP4D"
@@ -185,13 +203,10 @@ def _judge_labels(
         source = source_of_r = title
         r = [_all(sums)]
     drawn = None if standin else _resampled(sums)
-    pairs = _together("labels", r), _alone("labels", r, drawn)
+    pairs = _together("labels", r, drawn), _alone("labels", r, drawn)
     return [
-        *(
-            claim_row("Figure 2", c, h, f"{source}: {b}")
-            for c, h, b in _figure_2(levels)
-        ),
-        *(claim_row("Section V", c, h, f"{source_of_r}: {b}") for c, h, b in pairs),
+        *((c, h, f"{source}: {b}", u) for c, h, b, u in _figure_2(levels)),
+        *((c, h, f"{source_of_r}: {b}", u) for c, h, b, u in pairs),
     ]
 
 
@@ -205,7 +220,7 @@ def _all(sums: np.ndarray) -> np.ndarray:
     return pearson(sums.sum(axis=0))
 
 
-def _figure_2(counts: pd.DataFrame) -> list[Statement]:
+def _figure_2(counts: pd.DataFrame) -> list[Finding]:
     """The caption, judged by frames per level (rows) and AU (columns)."""
     half = [au for au in counts if counts[au][0] > counts[au].sum() / 2]
     rises = {au: counts.index[counts[au].diff() > 0].tolist() for au in counts}
@@ -215,55 +230,74 @@ def _figure_2(counts: pd.DataFrame) -> list[Statement]:
     rarest = counts.loc[5] < counts.loc[:4].min()
     return [
         (
-            "intensity 0 is “predominante” (predominant) for all AUs",
+            "level-0-predominant",
             bool((counts.idxmax() == 0).all()),
             f"more than half of the frames for {', '.join(half) or 'no AU'}; "
             f"the most frequent level for {(counts.idxmax() == 0).sum()} of 5 AUs",
+            "",
         ),
         (
-            "each level is rarer than the one below: “níveis mais altos de intensidade "
-            "são menos frequentes” (higher levels of intensity are less frequent)",
+            "higher-is-rarer",
             not any(rises.values()),
             f"levels more frequent than the one below: {said or 'none'}",
+            "",
         ),
         (
-            "the highest level is the rarest",
+            "highest-is-rarest",
             bool(rarest.all()),
             f"level 5 is the rarest for {rarest.sum()} of 5 AUs",
+            "",
         ),
     ]
 
 
-def _figure_5(counts: np.ndarray, estimated: np.ndarray) -> list[Statement]:
-    """Judged by the frames of each person, labelled and estimated: (S, 5, 6)."""
+def _figure_5(
+    counts: np.ndarray, estimated: np.ndarray, limit: np.ndarray
+) -> list[Finding]:
+    """Judged by the frames of each person, labelled and estimated: (S, 5, 6).
+
+    And by `moved_by_chance` of the labels, (5,).
+    """
     moved = moved_share(counts.sum(axis=0), estimated.sum(axis=0))
-    limit = moved_by_chance(counts)
     known = counts.sum(axis=(0, 2)) > 0
     each = [
         f"{au} {100 * share:.1f} % (similar up to {100 * most:.1f} %)"
         for au, share, most in zip(AU_NAMES, moved, limit)
         if not np.isnan(share)
     ]
-    missing = estimated[:, :, 5].sum(axis=0) == 0
-    silent = [au for au, none in zip(AU_NAMES, known & missing) if none]
+    fives = estimated[:, :, 5]
+    silent = [au for au, own, k in zip(AU_NAMES, fives.T, known) if k and not own.any()]
+    said = ", ".join(
+        f"{au} {_frames_of(own)}"
+        for au, own in zip(AU_NAMES, fives.T)
+        if au in WITHOUT_5
+    )
     return [
         (
-            "the estimates have a “distribuição similar” (similar distribution) to the "
-            "labels",
+            "similar-distribution",
             bool((moved <= limit)[known].all()) if known.any() else None,
             "frames that would have to move: " + ", ".join(each),
+            "the limits are those of 95 % of the draws of people",
         ),
         (
-            "no estimate of 5 for AU10, AU14 and AU17",
+            "no-level-5",
             silent == WITHOUT_5 if known.any() else None,
-            f"none for {', '.join(silent) or 'no AU'}",
+            f"none for {', '.join(silent) or 'no AU'}; estimated as 5: {said}",
+            "none within a run: frames counted",
         ),
     ]
 
 
+def _frames_of(counts: np.ndarray) -> str:
+    """A number of frames and of people, in words; (S,) frames of each person."""
+    frames, people = int(counts.sum()), int((counts > 0).sum())
+    whose = f" of {people} {'person' if people == 1 else 'people'}" if people else ""
+    return f"{frames:,} frame{'s' * (frames != 1)}{whose}"
+
+
 def _figure_6(
     labels: np.ndarray, estimates: np.ndarray, subjects: np.ndarray
-) -> list[Statement]:
+) -> list[Finding]:
     """Judged by the confusion matrix of AU12."""
     label, estimate = (v[:, AU_NAMES.index("AU12")] for v in (labels, estimates))
     people, person = np.unique(subjects, return_inverse=True)
@@ -273,32 +307,47 @@ def _figure_6(
     matrix = matrices.sum(axis=0)
     near, by_chance = _one_off(matrix), _one_off(_shuffled(matrix))
     drawn = np.tensordot(resamples(len(people), RESAMPLES, 0), matrices, axes=1)
-    low, _ = percentile_interval(_one_off(drawn) - _one_off(_shuffled(drawn)))
+    low, high = percentile_interval(_one_off(drawn) - _one_off(_shuffled(drawn)))
     within = matrix[DISTANCE <= 1].sum() / max(matrix.sum(), 1)
-    wrong, beside = matrix[1].sum() - matrix[1, 1], matrix[1, 0] + matrix[1, 2]
+    beside, wrong = _errors_of_1(matrix)
+    some, all_wrong = _errors_of_1(drawn)
+    least, most = percentile_interval(some / np.where(all_wrong > 0, all_wrong, np.nan))
+    as_5 = matrices[:, 0, 5]
     return [
         (
-            "AU12: the estimates are “próximas dos níveis esperados” (close to the "
-            "expected levels)",
-            None if np.isnan([near, low]).any() else bool(low > 0),
+            "au12-close",
+            _larger(low, high, 0),
             f"{100 * within:.0f} % of the estimates are within one level; of the wrong "
             f"ones {100 * near:.0f} % are one level off, against "
             f"{100 * by_chance:.0f} % after shuffling the estimates",
+            f"difference {100 * (near - by_chance):.0f} %, 95 % over people "
+            f"{100 * low:.0f} to {100 * high:.0f} %",
         ),
         (
-            "AU12: the errors of level 1 “foram para os níveis 0 e 2” (went to the "
-            "levels 0 and 2)",
+            "au12-level-1",
             bool(beside >= NEARLY_ALL * wrong) if wrong else None,
-            f"{beside} of {wrong} errors of this run did; the rule asks for "
+            f"{beside} of {wrong} errors did; the rule asks for "
             f"{100 * NEARLY_ALL:.0f} %",
+            f"95 % over people {100 * least:.0f} to {100 * most:.0f} %",
         ),
         (
-            "AU12: some frames of level 0 “foram estimadas com intensidade 5” (were "
-            "estimated with intensity 5)",
-            bool(matrix[0, 5] > 0) if known.any() else None,
-            f"{matrix[0, 5]} of {matrix[0].sum()} frames",
+            "au12-0-as-5",
+            bool(as_5.any()) if known.any() else None,
+            f"{_frames_of(as_5)}, out of {matrix[0].sum():,}",
+            "none within a run: frames counted",
         ),
     ]
+
+
+def _larger(low: float, high: float, than: float) -> bool | None:
+    """Whether an interval lies above a number; None if it holds it or is NaN."""
+    return True if low > than else False if high < than else None
+
+
+def _errors_of_1(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of level 1 that went to 0 or 2, and all of them: (..., 6, 6) → (...)."""
+    wrong = matrices[..., 1, :].sum(axis=-1) - matrices[..., 1, 1]
+    return matrices[..., 1, 0] + matrices[..., 1, 2], wrong
 
 
 def _one_off(matrices: np.ndarray) -> np.ndarray:
@@ -315,7 +364,7 @@ def _shuffled(matrices: np.ndarray) -> np.ndarray:
 
 def _figure_7(
     labels: np.ndarray, estimates: np.ndarray, training: np.ndarray
-) -> list[Statement]:
+) -> list[Finding]:
     """Judged by the sums of each person and pair, labelled and estimated: (S, 10, 6).
 
     And by the correlations of the training labels, whose people are not known here:
@@ -324,27 +373,27 @@ def _figure_7(
     again, guessed = _resampled(labels), _resampled(estimates)
     r, e = _all(labels), _all(estimates)
     t = np.array([training[i, j] for i, j in PAIRS])
-    tendency, _ = percentile_interval(_across(again, guessed))
+    tendency, strongest = percentile_interval(_across(again, guessed))
     among = np.abs(guessed[:, ~WITH_17]).mean(axis=1)
     low, high = percentile_interval(among)
     trained = np.abs(t[~WITH_17]).mean()
     defined = not np.isnan([r, e, t]).any()
     return [
-        _together("estimates", [e]),
+        _together("estimates", [e], guessed),
         _alone("estimates", [e], guessed),
         (
-            "the model captures “a tendência entre os AUs” (the tendency among the "
-            "AUs)",
-            bool(tendency > 0) if defined else None,
+            "captures-tendency",
+            _larger(tendency, strongest, 0) if defined else None,
             f"over the ten pairs the two sets of r correlate at {_across(r, e):z.2f}",
+            f"95 % over people {tendency:z.2f} to {strongest:z.2f}",
         ),
         (
-            "the estimates have “correlação maior que as do conjunto de treino” (a "
-            "larger correlation than those of the training set)",
-            bool(low > trained) if defined else None,
-            f"mean |r| without AU17 {np.abs(e[~WITH_17]).mean():.2f} (95 % over people "
-            f"{low:.2f} to {high:.2f}), training labels {trained:.2f}; larger in "
-            f"{(np.abs(e) > np.abs(t)).sum()} of 10 pairs",
+            "larger-correlation",
+            _larger(low, high, trained) if defined else None,
+            f"mean |r| without AU17 {np.abs(e[~WITH_17]).mean():.2f}, training labels "
+            f"{trained:.2f}; larger in {(np.abs(e) > np.abs(t)).sum()} of 10 pairs",
+            f"95 % over people {low:.2f} to {high:.2f}; that of the training labels is "
+            "left out",
         ),
     ]
 
@@ -356,49 +405,57 @@ def _across(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return pearson(np.stack([term.sum(axis=-1) for term in terms], axis=-1))
 
 
-def _together(what: str, several: list[np.ndarray]) -> Statement:
+def _together(
+    what: str, several: list[np.ndarray], drawn: np.ndarray | None
+) -> Finding:
     """AU06, AU10, AU12 and AU14 correlate more strongly than AU17 with any of them.
 
     Args:
-        what: whose correlations.
+        what: whose correlations, "labels" or "estimates".
         several: r of each pair, (10,), once for each source of them.
-    """
-    undefined = any(np.isnan(r).any() for r in several)
-    weakest = [r[~WITH_17].min() for r in several]
-    strongest = [np.abs(r[WITH_17]).max() for r in several]
-    return (
-        f"{what}: “uma correlação mais forte entre as AU06, AU10, AU12 e AU14” (a "
-        "stronger correlation between AU06, AU10, AU12 and AU14)",
-        None if undefined else all(w > s for w, s in zip(weakest, strongest)),
-        f"r at least {min(weakest):z.2f} among the four, |r| at most "
-        f"{max(strongest):.2f} with AU17",
-    )
-
-
-def _alone(what: str, several: list[np.ndarray], drawn: np.ndarray | None) -> Statement:
-    """AU17 has no correlation with the others: every interval over people holds 0.
-
-    Args:
-        what, several: as for `_together`.
         drawn: r of each pair in resamples of the people, (R, 10); None if there are
             no people to resample.
     """
+    gaps = [r[~WITH_17].min() - np.abs(r[WITH_17]).max() for r in several]
+    weakest = min(r[~WITH_17].min() for r in several)
     strongest = max(np.abs(r[WITH_17]).max() for r in several)
-    holds, because = None, f"|r| at most {strongest:.2f}; an interval needs the people"
-    if drawn is not None:
-        low, high = percentile_interval(drawn[:, WITH_17])
-        includes_0 = (low <= 0) & (high >= 0)
-        if not np.isnan([low, high]).any():
-            holds = bool(includes_0.all())
-        because = (
-            f"|r| at most {strongest:.2f}; {includes_0.sum()} of 4 intervals hold 0"
-        )
-    return (
-        f"{what}: AU17 “não tem correlação com as demais” (has no correlation with the "
-        "others)",
-        holds,
-        because,
+    because = (
+        f"among the four, r is at least {weakest:z.2f}; with AU17, |r| is at most "
     )
+    because += f"{strongest:.2f}"
+    holds = None if np.isnan(gaps).any() else bool(min(gaps) > 0)
+    if drawn is None:
+        said = "no interval: the estimates are public, their people are not"
+        return f"{what}-four-together", holds, because, said
+    lesser = drawn[:, ~WITH_17].min(axis=1) - np.abs(drawn[:, WITH_17]).max(axis=1)
+    low, high = percentile_interval(lesser)
+    if holds is not None:
+        holds = True if low > 0 else False if high <= 0 else None
+    said = f"the smallest distance, 95 % over people: {low:z.2f} to {high:z.2f}"
+    return f"{what}-four-together", holds, because, said
+
+
+def _alone(what: str, several: list[np.ndarray], drawn: np.ndarray | None) -> Finding:
+    """AU17 has no correlation with the others: every interval over people holds 0.
+
+    Args:
+        what, several, drawn: as for `_together`.
+    """
+    claim = f"{what}-au17-alone"
+    strongest = max(np.abs(r[WITH_17]).max() for r in several)
+    because = f"|r| at most {strongest:.2f}"
+    if drawn is None:
+        return (
+            claim,
+            None,
+            because,
+            "no interval: it needs each person's data, which are not public",
+        )
+    low, high = percentile_interval(drawn[:, WITH_17])
+    includes_0 = (low <= 0) & (high >= 0)
+    holds = None if np.isnan([low, high]).any() else bool(includes_0.all())
+    said = f"{includes_0.sum()} of 4 intervals over people hold 0"
+    return claim, holds, because, said
 
 
 def _resampled(sums: np.ndarray) -> np.ndarray:
@@ -407,15 +464,15 @@ def _resampled(sums: np.ndarray) -> np.ndarray:
     return pearson(np.tensordot(drawn, sums, axes=1))
 
 
-def _cause(counts: pd.DataFrame) -> Statement:
+def _cause(counts: pd.DataFrame) -> Finding:
     """The suspicion at the end of Section V; the counts are BP4D's."""
     rare = 100 * counts.loc[5] / counts.sum()
     listed = ", ".join(f"{au} {rare[au]:.1f} %" for au in WITHOUT_5)
     return (
-        "“correlações fortes” (strong correlations) are behind the zeros estimated as "
-        "5 and the missing 5s",
+        "strong-correlations-behind",
         None,
         "a figure shows no cause, and a simpler one is possible: level 5 is rare in "
         f"BP4D ({listed}); but AU06, which the paper does not list, has "
         f"{rare['AU06']:.1f} %",
+        "",
     )

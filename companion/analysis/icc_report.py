@@ -103,8 +103,10 @@ def describe_ways(off_by: pd.Series, gain: float, asked: list[str]) -> str:
     """
     worst = off_by[asked].abs().idxmax()
     equal = off_by.index[off_by.abs().round(3) == round(gain, 3)]
-    tie = ", ".join(f"“{name}”" for name in equal)
-    tie = f" By three digits, as much as the gain: {tie}." if tie else ""
+    tie = "".join(
+        f" “{name}” changes it by {signed(off_by[name])}, which rounds to the gain."
+        for name in equal
+    )
     return (
         f"{beyond(off_by, gain).sum()} of {len(off_by)} ways move the mean by more "
         f"than {gain:.3f}, the gain in Table II.{tie} Of the {len(asked)} in the "
@@ -136,10 +138,13 @@ def describe_places(measures: pd.DataFrame) -> str:
     """
     order = measures["ICC(3,1)"].rank(method="min", ascending=False)
     errors = measures["MAE"].rank(method="min")
-    said = (
-        f"By ICC(3,1) the best row is *{order.idxmin()}*, by mean absolute error "
-        f"*{errors.idxmin()}*. "
-    )
+    first, other_first = order.idxmin(), errors.idxmin()
+    said = f"*{first}* is the best row by both ICC(3,1) and mean absolute error. "
+    if first != other_first:
+        said = (
+            f"By ICC(3,1) the best row is *{first}*, by mean absolute error "
+            f"*{other_first}*. "
+        )
     apart = (order - errors).abs()
     if not apart.max() > 0:
         return said + "Both put all rows in the same order."

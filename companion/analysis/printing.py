@@ -9,6 +9,7 @@ from companion.bp4d import AU_NAMES
 
 SCORES = [*AU_NAMES, "mean"]
 NOT_RUN = ("never begun", "not recorded")
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def signed(value: float, decimals: int = 3) -> str:
@@ -16,6 +17,19 @@ def signed(value: float, decimals: int = 3) -> str:
     if abs(value) < 0.5 * 10**-decimals:
         return f"{0:.{decimals}f}"
     return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+def any_by_chance(count: int) -> str:
+    """How probable it is that chance alone puts 0 outside of an interval, as text.
+
+    Args:
+        count: of exact and independent 95 % intervals, of differences that are 0.
+
+    Returns:
+        The probability that at least one of them excludes 0: "1 − .95⁶ = 26 %".
+    """
+    power = f".95{str(count).translate(RAISED)}"
+    return f"1 − {power} = {100 * (1 - 0.95**count):.0f} %"
 
 
 def printed_rows(

@@ -169,14 +169,19 @@ def judge_readings(table: pd.DataFrame) -> str:
 
 
 def describe_picture(
-    drawn: Sequence[int], estimated: Sequence[int], people: int
+    drawn: Sequence[int],
+    estimated: Sequence[int],
+    labels: np.ndarray,
+    estimates: np.ndarray,
+    people: int,
 ) -> str:
     """How far the estimates of one drawn face are off, and what that proves, in words.
 
     Args:
         drawn: the levels of the five AUs with which it was drawn.
         estimated: the levels that a network gives it.
-        people: whose frames the ICC is computed of.
+        labels, estimates: of the evaluation frames, as from `best_estimates`.
+        people: whose frames these are.
     """
     misses = []
     for name, level, answer in zip(AU_NAMES, drawn, estimated, strict=True):
@@ -189,7 +194,12 @@ def describe_picture(
         right = len(AU_NAMES) - len(misses)
         found = f"{right} of 5 levels are as drawn. The network reads "
         found += f"{', '.join(misses)}."
+    found += f" One picture proves nothing either way. On the frames of {people} people"
+    if not len(labels):
+        return f"{found}, no frame has five known levels."
+    gaps = np.abs(labels.astype(int) - estimates)
+    exact, near = (100 * (gaps <= most).mean() for most in (0, 1))
     return (
-        f"{found} One picture proves nothing either way: the ICC judges the network on "
-        f"the frames of {people} people."
+        f"{found}, {exact:.0f} % of the estimates are exactly the coder's level, and "
+        f"{near:.0f} % are at most one level off."
     )

@@ -163,6 +163,28 @@ def best_epochs(scores: dict[str, dict[int, pd.DataFrame]]) -> pd.DataFrame:
     return table.astype({"epoch": int})
 
 
+def levels_at_best(
+    outputs: dict[int, pd.DataFrame], scale: float
+) -> dict[int, np.ndarray]:
+    """The estimated levels of each run at its own best epoch, the best run first.
+
+    Args:
+        outputs: seed → outputs of a run of one model.
+        scale: of Eq. 3.
+
+    Returns:
+        Seed → int array (N, Q), the frames in one order.
+    """
+    scores = {seed: epoch_scores(table, scale) for seed, table in outputs.items()}
+    first = best_run(scores)
+    levels = {}
+    for seed in [first, *(other for other in outputs if other != first)]:
+        table = outputs[seed]
+        table = table[table["epoch"] == best_epoch(scores[seed])]
+        levels[seed] = estimated_levels(table, scale)
+    return levels
+
+
 def aggregates(runs_scores: dict[int, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Four ways to sum up several runs of one model.
 

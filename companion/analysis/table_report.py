@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from companion.analysis.effects import STALLED
-from companion.analysis.printing import signed
+from companion.analysis.effects_cells import NOT_LEARNED
+from companion.analysis.printing import any_by_chance, signed
 from companion.bp4d import AU_NAMES
 
 AUS = list(AU_NAMES)
@@ -106,11 +106,12 @@ def describe_aggregates(means: pd.DataFrame) -> str:
     )
 
 
-def describe_difference(intervals: pd.DataFrame) -> str:
+def describe_difference(intervals: pd.DataFrame, each_run: pd.DataFrame) -> str:
     """The intervals of two networks and of their difference; Markdown.
 
     Args:
         intervals: from `companion.analysis.rows.interval_table`.
+        each_run: from `companion.analysis.scores.best_epochs`, of the same networks.
     """
     of_mean = intervals[intervals["AU"] == "mean"]
     one, two, both = (of_mean["high"] - of_mean["low"]).round(3).tolist()
@@ -139,8 +140,26 @@ def describe_difference(intervals: pd.DataFrame) -> str:
         f", the {first}'s on {_listed(sizes.index[sizes < 0])}. The interval leaves "
         f"out 0 for {_listed(gap.index[clear[second]])} in favour of the {second} "
         f"network, and for {_listed(gap.index[clear[first]])} in favour of the "
-        f"{first}. ({_by_chance(len(gap))} And they take the chosen runs as given.)"
+        f"{first}. ({_by_chance(len(gap))})\n\n"
+        "These intervals take the two best runs as given. What do the other seeds say? "
+        f"{_apart(each_run, first, second)}"
     )
+
+
+def _apart(each_run: pd.DataFrame, first: str, second: str) -> str:
+    """The AUs on which every run of one network is ahead of every run of the other."""
+    one, other = (each_run.loc[model, AUS] for model in (first, second))
+    ahead = {first: one.min() > other.max(), second: other.min() > one.max()}
+    said = "; ".join(
+        f"every run of the {model} network is ahead of every run of the {behind} one "
+        f"on {_listed(ahead[model].index[ahead[model]])}"
+        for model, behind in ((first, second), (second, first))
+        if ahead[model].any()
+    )
+    said = said or "on no AU is every run of one network ahead of the other's"
+    overlap = ~(ahead[first] | ahead[second])
+    said += f". On {_listed(overlap.index[overlap])} the runs overlap."
+    return said[0].upper() + said[1:]
 
 
 def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
@@ -166,10 +185,10 @@ def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
         )
     lines.append(f"- {_by_chance(len(differences))}")
     lines += [
-        f"- *{name}* has not learned {_listed(row.index[row < STALLED])}: its ICC is "
-        f"below {STALLED}."
+        f"- *{name}* has not learned {au}: its ICC is {row[au]:z.3f}, below "
+        f"{NOT_LEARNED}."
         for name, row in scores[AUS].iterrows()
-        if (row < STALLED).any()
+        for au in row.index[row < NOT_LEARNED]
     ]
     return "\n".join(lines)
 
@@ -181,7 +200,7 @@ def _listed(names: pd.Index) -> str:
 def _by_chance(count: int) -> str:
     return (
         f"If nothing differed, at least one of {count} exact and independent intervals "
-        f"would leave out 0 with a probability of {100 * (1 - 0.95**count):.0f} %."
+        f"would leave out 0 with a probability of {any_by_chance(count)}."
     )
 
 

@@ -3,8 +3,8 @@
 - Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, and
   those of the grid `table_2` as far as it is trained; so do the correlations of the
   training labels, the PCA's components by the number of frames, and the spectrum after
-  fine-tuning without one person. Only the stand-in is recorded: outputs hold the
-  coders' labels, and BP4D's labels are licensed.
+  fine-tuning that leaves one person's frames out. Only the stand-in is recorded:
+  outputs hold the coders' labels, and BP4D's labels are licensed.
 - For the grid `ablation`, `data/recorded/standin/ablation.parquet` keeps the sums for
   each person and epoch, which are all that its notebook reads.
 - The latest measurements of `make bench` go to `data/benchmarks`.

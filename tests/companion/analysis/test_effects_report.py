@@ -15,7 +15,6 @@ from companion.analysis.effects import (
 from companion.analysis.effects_cells import effects_within, step_terms, three_way
 from companion.analysis.effects_report import (
     au_sentence,
-    beside_sentence,
     best_combination,
     best_sentences,
     clear_sentence,
@@ -29,9 +28,12 @@ from companion.analysis.effects_report import (
     levels_table,
     marked,
     rounded,
+    seeds_sentences,
+    small_sentence,
     spread_sentence,
     stalled_report,
     step_sentence,
+    step_table,
     three_way_sentences,
     verdict,
     within_sentences,
@@ -80,8 +82,8 @@ def test_runs_that_have_not_learned_an_au():
     assert failing(runs) == {f"a-x2-{sampler}": ["AU17"] for sampler in "jms"}
     assert failing_sentences(runs, LEVELS, TITLES) == [
         "7 of 24 runs have not learned AU17: its ICC there is 0.10 to 0.20, below "
-        "0.25. All of them have *title a*. They include every run with *title a, title "
-        "x2*; their mean ICC is 0.770."
+        "0.25. In the other runs it is at least 0.60. All of them have *title a*. They "
+        "include every run with *title a, title x2*; their mean ICC is 0.770."
     ]
     runs.loc[runs["model"] == "b-x1-s", "AU17"] = 0.1
     (said,) = failing_sentences(runs, LEVELS, TITLES)
@@ -110,14 +112,10 @@ def test_effects_within_combinations_become_sentences():
     loose = effects_within(LEVELS, TITLES, small, (0.1, 4), ["start"])
     said = within_sentences(loose)
     assert said == ["*title b* instead of *title a*: +0.011, within chance."]
-    beside = beside_sentence(table, ["title b", "title x2", "title m"])
-    assert beside == "+0.011 (*title b*) and −0.004 (*title x2*), clear of chance."
-    assert beside_sentence(table, []) == "no such pair has been trained."
     unknown = effects_within(LEVELS, TITLES, small, (np.nan, 0), ["start"])
     assert within_sentences(unknown)[0].endswith("+0.011, of unknown certainty.")
     none = effects_within(LEVELS, TITLES, {}, (0.1, 4), ["start", "target"])
     assert within_sentences(none) == []
-    assert beside_sentence(none, ["title b"]) == "no such pair has been trained."
 
 
 def test_clear_three_way_interactions_become_sentences():
@@ -142,7 +140,17 @@ def test_the_step_in_a_sentence():
         "B-x2-m less a-x1-s is +0.1300, the sum of: main effects +0.1300 (95 % "
     )
     assert "; interactions of 3 changes 0.0000 (95 % interval −0.0" in said
+    shown = step_table(table, LEVELS["b-x2-m"], TITLES)
+    assert list(shown) == ["size", "both low", "both high"]
+    assert list(shown.index) == [
+        "main effects, together",
+        "title b, title x2, title m",
+        "interactions of 3 changes, together",
+        "b-x2-m less a-x1-s",
+    ]
+    assert shown["size"].iloc[-1] == "+0.1300"
     missing = step_terms(*of, {}, (0.01, 4), "a-x1-s", "b-x2-m")
+    assert step_table(missing, {}, TITLES).empty
     assert step_sentence(missing) == "Not all models between the two are trained."
 
 
@@ -181,15 +189,43 @@ def test_the_best_combination_and_its_lead():
 
 def test_effects_without_the_combinations_that_never_learned_an_au():
     table = main_effects(LEVELS, TITLES, additive(), (0.01, 4))
-    said = elsewhere_sentence(table, 2)
+    others = table.assign(size=table["size"].where(table["effect"] != "title b", 0.15))
+    said = elsewhere_sentence(table, others, 2)
     assert said.startswith(
-        "Main effects without the 2 combinations that never learned an AU: +0.200 "
+        "Main effects without the 2 combinations that never learned an AU: +0.150 "
         "(*title b*), −0.100 (*title x2*), "
     )
-    assert elsewhere_sentence(table, 1).startswith(
+    assert said.endswith("*title b* changes most, from +0.200 to +0.150.")
+    assert elsewhere_sentence(table, table, 1).startswith(
         "Main effects without the combination"
     )
-    assert elsewhere_sentence(table, 0).startswith("No combination is left out")
+    assert elsewhere_sentence(table, table, 0).startswith("No combination is left out")
+    assert elsewhere_sentence(table, table[:0], 9).endswith(": there is none.")
+
+
+def test_main_effects_within_chance_are_named():
+    table = main_effects(LEVELS, TITLES, additive(), (0.2, 4))
+    said = small_sentence(table)
+    assert said.startswith(
+        "Within chance, as means over all combinations: the main effects of *title b*, "
+        "*title x2*, *title m* and *title j*. What is there, if anything, is too small"
+    )
+    clear = table[table["effect"] == "title b"].assign(lower=0.1)
+    assert small_sentence(clear) == "No main effect on the mean is within chance."
+
+
+def test_the_interval_over_seeds_is_computed_in_words():
+    runs = table_of_runs({"a-x1-s": [0.7, 0.6, 0.5], "b-x1-s": [0.7, 0.6]})
+    spread = (0.02 / np.sqrt(2), 3)
+    said = seeds_sentences(runs, 0.02, spread, 2, 8)
+    assert said == (
+        "Here $s$ is 0.020, with 3 degrees of freedom, and a model's score is the mean "
+        "of $r$ = 2 or more runs. A mean of $n$ = 8 differences has the standard error "
+        "0.020 · √(2 / (8 · 2)) = 0.0071. Times t = 3.18 that is 0.023: the column "
+        "*seeds ±* below."
+    )
+    assert "= 2 runs. A" in seeds_sentences(runs[1:], 0.02, spread, 2, 8)
+    assert seeds_sentences(runs, np.nan, (np.nan, 0), 1, 8).startswith("No model has")
 
 
 def test_clear_intervals_are_counted():
@@ -206,7 +242,8 @@ def test_clear_intervals_are_counted():
         "of 5 interactions of two and 0 of 2 interactions of three. 2 more are "
         "undecided: an end is within 0.001 of 0, and the resampling is no more exact. "
         "If nothing had any effect, and if the 11 intervals were exact and "
-        "independent, at least one would exclude it with a probability of 43 %."
+        "independent, at least one would exclude it with a probability of 1 − .95¹¹ = "
+        "43 %."
     )
     said = count(*of, (np.nan, 0))
     assert "for 0 of 4 main effects, 0 of 5" in said
@@ -225,6 +262,7 @@ def test_a_bound_next_to_0_shows_its_sign_and_the_table_says_so():
     below = pd.Series({"size": -0.1, "lower": -0.2, "upper": -0.0005})
     assert verdict(below) == "undecided" and verdict(below - 0.01) == "yes"
     assert len(marked(table.iloc[:0])) == 0
+    assert list(marked(table)) == ["both low", "both high", "excludes 0", "size"]
 
 
 def test_the_model_with_most_of_the_spread_is_named():

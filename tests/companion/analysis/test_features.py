@@ -97,7 +97,7 @@ def test_a_person_in_words():
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     said = describe_person(table, "a", "a, dark", "b")
     assert said.startswith("0 of 2 people have brighter crops than a.")
-    assert "4.0 times as long as b's; of the same crops, 30 % darker, they are" in said
+    assert "4.0 times as long (in Euclidean norm) as b's; of the same crops" in said
     assert said.endswith(
         "they are 1.5 times as long. Of a's features 94 % are 0, of b's 42 %: 6 % of "
         "the features are huge, and the rest are switched off."

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from aulib import UNKNOWN
+from companion.analysis.claims import read_claims
 from companion.analysis.figure_claims import (
     PAIRS,
     figure_claims,
@@ -40,20 +41,28 @@ def training_table(labels):
     return table.where(labels != UNKNOWN).corr()
 
 
+FIGURE_2 = ("level-0-predominant", "higher-is-rarer", "highest-is-rarest")
+LABELS = (*FIGURE_2, "labels-four-together", "labels-au17-alone")
+
+
 def judged(labels, estimates, subjects, standin=False, training=None):
-    """Claim → (verdict, because)."""
+    """Claim → (holds, because, uncertainty).
+
+    Estimates are one run's, or those of each seed.
+    """
     training = training_table(labels) if training is None else training
-    rows = figure_claims(
-        labels, estimates, subjects, training, PUBLISHED, "made-up data", standin
+    runs = estimates if isinstance(estimates, dict) else {7: estimates}
+    findings = figure_claims(
+        labels, runs, subjects, training, PUBLISHED, "made-up data", standin
     )
-    keys = ["where", "claim", "verdict", "because", "here"]
-    assert all(list(row) == keys for row in rows)
-    return {row["claim"]: (row["verdict"], row["because"]) for row in rows}
-
-
-def about(verdicts, words):
-    (found,) = [value for claim, value in verdicts.items() if words in claim]
+    found = {claim: tuple(others) for claim, *others in findings}
+    assert len(found) == len(findings) and set(found) <= set(read_claims().index)
     return found
+
+
+def read_off(labels):
+    """Estimates that are the labels, and 0 where they are unknown."""
+    return np.where(labels == UNKNOWN, 0, labels)
 
 
 def test_counts_are_of_known_frames_by_person():
@@ -92,96 +101,96 @@ def test_correlations_are_those_of_pandas():
 
 def test_a_perfect_model_is_similar_close_and_captures_the_tendency():
     labels, subjects = made_up()
-    verdicts = judged(labels, np.where(labels == UNKNOWN, 0, labels), subjects)
-    for words in ("distribuição similar", "a tendência", "labels: “", "estimates: “"):
-        assert about(verdicts, words)[0] == "holds", words
-    for words in ("labels: AU17", "estimates: AU17"):
-        assert about(verdicts, words)[0] == "holds", words
-        assert "4 of 4 intervals hold 0" in about(verdicts, words)[1]
-    for words in ("no estimate of 5", "estimadas com intensidade 5"):
-        assert about(verdicts, words)[0] == "does not hold", words
+    found = judged(labels, read_off(labels), subjects)
+    for claim in ("similar-distribution", "captures-tendency"):
+        assert found[claim][0] is True, claim
+    for what in ("labels", "estimates"):
+        assert found[f"{what}-four-together"][0] is True
+        holds, _, uncertainty = found[f"{what}-au17-alone"]
+        assert holds is True and "4 of 4 intervals" in uncertainty
+    for claim in ("no-level-5", "au12-0-as-5"):
+        assert found[claim][0] is False, claim
     # the same correlations are not larger; nothing is wrong, so nothing is close
-    assert about(verdicts, "do conjunto de treino")[0] == "does not hold"
-    assert about(verdicts, "próximas")[0] == "cannot be decided here"
+    assert found["larger-correlation"][0] is None
+    assert found["au12-close"][0] is None
 
 
 def test_a_shift_is_not_similar_and_a_middling_answer_not_close():
     labels, subjects = made_up()
-    known = np.where(labels == UNKNOWN, 0, labels)
+    known = read_off(labels)
     shifted = judged(labels, np.minimum(known + 1, 5), subjects)
-    assert about(shifted, "distribuição similar")[0] == "does not hold"
-    assert about(shifted, "próximas")[0] == "holds"
+    assert shifted["similar-distribution"][0] is False
+    assert shifted["au12-close"][0] is True
     guesses = np.random.default_rng(1).permutation(known)
-    assert about(judged(labels, guesses, subjects), "próximas")[0] == "does not hold"
+    assert judged(labels, guesses, subjects)["au12-close"][0] is None
+    far = np.where(known >= 3, known - 3, known + 3)
+    assert judged(labels, far, subjects)["au12-close"][0] is False
 
 
 def test_the_missing_5s_and_the_errors_of_level_1():
     labels, subjects = made_up()
-    estimates = np.where(labels == UNKNOWN, 0, labels)
+    estimates = read_off(labels)
     estimates[:, [1, 3, 4]] = np.minimum(estimates[:, [1, 3, 4]], 4)
     ones, zeros = (np.flatnonzero(labels[:, 2] == level) for level in (1, 0))
     estimates[ones[:9], 2], estimates[zeros[:2], 2] = 2, 5
-    verdicts = judged(labels, estimates, subjects)
-    assert about(verdicts, "no estimate of 5") == (
-        "holds",
-        "made-up data: none for AU10, AU14, AU17",
-    )
-    assert about(verdicts, "níveis 0 e 2")[0] == "holds"
-    assert "9 of 9" in about(verdicts, "níveis 0 e 2")[1]
-    holds, because = about(verdicts, "estimadas com intensidade 5")
-    assert holds == "holds" and because.startswith("made-up data: 2 of ")
+    found = judged(labels, estimates, subjects)
+    holds, because, _ = found["no-level-5"]
+    assert holds is True and because.startswith("none for AU10, AU14, AU17; ")
+    assert because.endswith("AU17 0 frames")
+    assert found["au12-level-1"][0] is True
+    assert found["au12-level-1"][1].startswith("9 of 9 errors did")
+    holds, because, _ = found["au12-0-as-5"]
+    assert len(set(subjects[zeros[:2]])) == 1
+    assert holds is True and because.startswith("2 frames of 1 person, out of ")
     estimates[ones[:5], 2] = 4
-    assert about(judged(labels, estimates, subjects), "níveis 0 e 2") == (
-        "does not hold",
-        "made-up data: 4 of 9 errors of this run did; the rule asks for 95 %",
+    assert judged(labels, estimates, subjects)["au12-level-1"][:2] == (
+        False,
+        "4 of 9 errors did; the rule asks for 95 %",
     )
 
 
 def test_larger_means_larger_beyond_the_choice_of_people():
     labels, subjects = made_up()
-    estimates = np.repeat(np.where(labels == UNKNOWN, 0, labels)[:, [0]], 5, axis=1)
-    verdicts = judged(labels, estimates, subjects)
-    assert about(verdicts, "do conjunto de treino")[0] == "holds"
-    assert about(verdicts, "estimates: “")[0] == "does not hold"  # AU17 is with them
-    assert about(verdicts, "estimates: AU17")[0] == "does not hold"
-    assert "0 of 4 intervals" in about(verdicts, "estimates: AU17")[1]
+    same = np.repeat(read_off(labels)[:, [0]], 5, axis=1)
+    found = judged(labels, same, subjects)
+    assert found["larger-correlation"][0] is True
+    assert found["estimates-four-together"][0] is False  # AU17 is with them
+    assert found["estimates-au17-alone"][0] is False
+    assert "0 of 4 intervals" in found["estimates-au17-alone"][2]
+    strong = pd.DataFrame(np.full((5, 5), 0.99), AU_NAMES, AU_NAMES)
+    weaker = judged(labels, read_off(labels), subjects, training=strong)
+    assert weaker["larger-correlation"][0] is False
+
+
+def test_runs_that_disagree_leave_a_claim_undecided():
+    labels, subjects = made_up()
+    good, shifted = read_off(labels), np.minimum(read_off(labels) + 1, 5)
+    runs = {42: good, 43: good, 44: shifted}
+    holds, because, uncertainty = judged(labels, runs, subjects)["similar-distribution"]
+    assert holds is None
+    assert because == judged(labels, good, subjects)["similar-distribution"][1]
+    assert uncertainty.endswith("holds in 2 of 3 runs (seed 42, 43)")
+    agreed = judged(labels, {1: good, 2: good}, subjects)["similar-distribution"]
+    assert agreed[0] is True and agreed[2].endswith("holds in 2 of 2 runs")
+    never = judged(labels, {1: shifted, 2: shifted}, subjects)["similar-distribution"]
+    assert never[0] is False and never[2].endswith("holds in 0 of 2 runs")
 
 
 def test_the_labels_are_judged_by_what_is_public_or_by_those_at_hand():
     labels, subjects = made_up()
-    estimates = np.where(labels == UNKNOWN, 0, labels)
-    public = judged(labels, estimates, subjects, standin=True)
-    own = judged(labels, estimates, subjects)
-    for words, verdict in [
-        ("predominante", "holds"),
-        ("rarer than the one below", "does not hold"),
-        ("the rarest", "holds"),
-        ("labels: “", "holds"),
-        ("labels: AU17", "cannot be decided here"),
-    ]:
-        assert about(public, words)[0] == verdict
-        assert "BP4D" in about(public, words)[1]
-        assert about(own, words)[1].startswith("made-up data: ")
-    assert (
-        about(own, "rarer than the one below")[1]
-        != (about(public, "rarer than the one below")[1])
-    )
-
-
-def test_a_stand_in_decides_nothing_about_estimates_and_says_what_it_found():
-    labels, subjects = made_up()
-    estimates = np.where(labels == UNKNOWN, 0, labels)
-    here = judged(labels, estimates, subjects)
-    there = judged(labels, estimates, subjects, standin=True)
-    for claim, (verdict, because) in list(there.items())[5:]:
-        assert verdict == "cannot be decided here"
-        if here[claim][0] != verdict:
-            assert because.startswith(f"on made-up data it {here[claim][0]}: ")
+    public = judged(labels, read_off(labels), subjects, standin=True)
+    own = judged(labels, read_off(labels), subjects)
+    expected = dict(zip(LABELS, (True, False, True, True, None)))
+    for claim, holds in expected.items():
+        assert public[claim][0] is holds
+        assert "BP4D" in public[claim][1]
+        assert own[claim][1].startswith("made-up data: ")
+    assert own["higher-is-rarer"][1] != public["higher-is-rarer"][1]
 
 
 def test_nothing_is_printed(capsys):
     labels, subjects = made_up()
-    judged(labels, np.where(labels == UNKNOWN, 0, labels), subjects)
+    judged(labels, read_off(labels), subjects)
     assert capsys.readouterr().out == ""
 
 
@@ -191,15 +200,12 @@ def test_aus_that_are_unknown_or_constant_leave_a_claim_undecided(standin):
     labels, subjects = made_up(people=2, frames=6)
     labels[:, 2] = UNKNOWN
     estimates = np.zeros_like(labels)
-    verdicts = judged(labels, estimates, subjects, standin)
-    for words in ("AU12: the errors", "estimates: “", "tendência", "treino"):
-        assert about(verdicts, words)[0] == "cannot be decided here", words
+    found = judged(labels, estimates, subjects, standin)
+    claims = "au12-level-1", "estimates-four-together", "captures-tendency"
+    for claim in (*claims, "larger-correlation"):
+        assert found[claim][0] is None, claim
     nothing = np.full_like(labels, UNKNOWN)
-    verdicts = judged(nothing, estimates, subjects, standin)
-    decided = {claim for claim, (verdict, _) in verdicts.items() if "hold" in verdict}
-    assert all(figure_2_or_labels(claim) for claim in decided)
-
-
-def figure_2_or_labels(claim):
-    words = ("predominante", "rarer than", "the rarest", "labels: ")
-    return any(word in claim for word in words)
+    found = judged(nothing, estimates, subjects, standin)
+    assert {claim for claim, (holds, *_) in found.items() if holds is not None} <= {
+        *LABELS
+    }

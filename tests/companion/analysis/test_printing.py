@@ -94,3 +94,8 @@ def test_a_number_with_more_decimals():
         printing.signed(-0.00021, 4) == "−0.0002"
         and printing.signed(-0.00001, 4) == "0.0000"
     )
+
+
+def test_how_probable_chance_alone_is():
+    assert printing.any_by_chance(1) == "1 − .95¹ = 5 %"
+    assert printing.any_by_chance(14) == "1 − .95¹⁴ = 51 %"

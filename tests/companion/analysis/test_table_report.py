@@ -90,6 +90,12 @@ def two_intervals(of_difference: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["what", "AU", "ICC(3,1)", "low", "high"])
 
 
+def runs_of_two(of_b: list[float]) -> pd.DataFrame:
+    """Two runs of a, .5 and .7 on each AU, and as many of b."""
+    index = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["model", "seed"])
+    return pd.DataFrame({au: [0.5, 0.7, *of_b] for au in AU_NAMES}, index)
+
+
 @pytest.mark.parametrize(
     "half, found",
     [
@@ -99,7 +105,7 @@ def two_intervals(of_difference: float) -> pd.DataFrame:
     ],
 )
 def test_the_interval_of_the_difference_is_compared(half, found):
-    said = describe_difference(two_intervals(half))
+    said = describe_difference(two_intervals(half), runs_of_two([0.6, 0.6]))
     assert f"and {2 * half:.3f} for their difference: {found}." in said
     assert (
         "wider than each: √(0.060² + 0.080²) = 0.100. The interval that we found"
@@ -110,15 +116,23 @@ def test_the_interval_of_the_difference_is_compared(half, found):
 def test_intervals_of_one_width():
     table = two_intervals(0.04)
     table.loc[:5, ["low", "high"]] = [0.46, 0.54]  # of a
-    said = describe_difference(table)
+    said = describe_difference(table, runs_of_two([0.6, 0.6]))
     assert "difference: about as wide as each, neither wider nor narrower." in said
+    assert "On no AU is every run of one network ahead of the other's. On AU06" in said
 
 
 def test_the_difference_in_words():
     table = two_intervals(0)
     gap = ["ICC(3,1)", "low", "high"]
     table.loc[12:, gap] = [[0.1, 0.05, 0.15], [-0.1, -0.2, -0.01], *[[0.01, -1, 1]] * 4]
-    said = describe_difference(table)
+    runs = runs_of_two([0.6, 0.8])
+    runs.loc["a", "AU10"], runs.loc["b", "AU12"] = 0.9, 0.71
+    said = describe_difference(table, runs)
+    assert said.endswith(
+        "What do the other seeds say? Every run of the a network is ahead of every run "
+        "of the b one on AU10; every run of the b network is ahead of every run of the "
+        "a one on AU12. On AU06, AU14, AU17 the runs overlap."
+    )
     assert "0.060 wide for the a, 0.080 for the b network, and 2.000" in said
     assert "√(0.060² + 0.080²) = 0.100.\n" in said
     assert (
@@ -131,7 +145,7 @@ def test_the_difference_in_words():
     )
     assert (
         "of 6 exact and independent intervals would leave out 0 with a probability of "
-        "26 %" in said
+        "1 − .95⁶ = 26 %" in said
     )
 
 
@@ -148,8 +162,8 @@ def test_rows_in_words():
         "- Over seeds, clearly better than the proposed network: none. Clearly worse: "
         "none.",
         "- If nothing differed, at least one of 2 exact and independent intervals "
-        "would leave out 0 with a probability of 10 %.",
-        "- *a* has not learned AU17: its ICC is below 0.05.",
+        "would leave out 0 with a probability of 1 − .95² = 10 %.",
+        "- *a* has not learned AU17: its ICC is 0.010, below 0.25.",
     ]
 
 

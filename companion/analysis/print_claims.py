@@ -1,0 +1,113 @@
+"""Claims that the paper's print, public counts of BP4D or a publication decide."""
+
+import numpy as np
+import pandas as pd
+
+from companion.analysis.claims import Finding
+
+ABSENT = (16, 26)
+"""AUs of FACS in the lower face that Table I lacks: lower lip down, jaw drop."""
+
+
+def table_1_findings(table_1: pd.DataFrame) -> list[Finding]:
+    """Is Table I the list of 32 AUs, and are AU12 and AU25 of two regions?
+
+    Args:
+        table_1: `data/paper/table_1.csv`, columns region and au.
+    """
+    codes = table_1["au"].tolist()
+    twice = sorted({f"AU{code}" for code in codes if codes.count(code) > 1})
+    absent = [f"AU{code}" for code in ABSENT if code not in codes]
+    regions = sorted(set(table_1.loc[table_1["au"].isin([12, 25]), "region"]))
+    return [
+        (
+            "thirty-two-aus",
+            len(set(codes)) == 32,
+            f"{len(codes)} entries, {len(set(codes))} different AUs: "
+            f"{' and '.join(twice)} twice, {' and '.join(absent)} never",
+            "",
+        ),
+        (
+            "additive-aus",
+            len(regions) > 1,
+            f"Table I has AU12 and AU25 in the {' and '.join(regions)} region",
+            "",
+        ),
+    ]
+
+
+def smile_finding(published: dict) -> Finding:
+    """Are there frames with AU12 and without AU06?
+
+    The share of frames with both follows from the two rates and their correlation.
+
+    Args:
+        published: the content of `data/bp4d_statistics.json`.
+    """
+    occurrence = published["train_occurrence"]
+    p6, p12 = occurrence["rate"][0], occurrence["rate"][2]
+    spread = np.sqrt(p6 * (1 - p6) * p12 * (1 - p12))
+    both = p6 * p12 + occurrence["correlation"][0][2] * spread
+    alone = 100 * (1 - both / p12)
+    because = f"of the training frames with AU12, {alone:.0f} % have no AU06"
+    return "smile-without-au06", bool(alone > 0), because, ""
+
+
+def people_findings(published: dict) -> list[Finding]:
+    """What Sections III and IV say about people, codes and numbers of images.
+
+    Args:
+        published: the content of `data/bp4d_statistics.json`.
+    """
+    numbers = [int(name[1:]) for name in published["frames_per_subject"]["value"]]
+    odd = sum(number % 2 for number in numbers)
+    coded = published["evaluation_intensity"]["counts"]
+    lacking = published["evaluation_unknown"]["counts"]
+    frames = published["evaluation_unknown"]["frames"]
+    most = max(lacking, key=lacking.get)
+    known = frames - sum(lacking.values())
+    all_levels = min(min(counts) for counts in coded.values()) > 0
+    return [
+        (
+            "people-21-20",
+            (odd, len(numbers) - odd) == (21, 20),
+            f"{odd} odd numbers of people and {len(numbers) - odd} even ones",
+            "",
+        ),
+        (
+            "not-all-annotated",
+            all_levels and min(lacking.values()) > 0,
+            "each AU has frames at all six levels; each lacks codes, most of all "
+            f"{most}, in {lacking[most]:,} of {frames:,} frames",
+            "",
+        ),
+        (
+            "all-images-of-the-set",
+            known <= 41328,
+            f"the evaluation half alone has at least {known:,} frames with all codes",
+            "",
+        ),
+    ]
+
+
+def literature_findings(literature: pd.DataFrame) -> list[Finding]:
+    """What another publication decides.
+
+    Args:
+        literature: `data/paper/literature.csv`, indexed by claim.
+    """
+
+    def source(claim: str) -> str:
+        row = literature.loc[claim]
+        return f"{row['authors']}, “{row['title']}”, {row['year']}"
+
+    one, focus = "one-model-per-au", "focus-of-fera-2017"
+    return [
+        (
+            one,
+            False,
+            f"one network for all AUs of FERA 2015: {source(one)}",
+            "none: its abstract says so",
+        ),
+        (focus, True, source(focus), "none: its title says so"),
+    ]
