@@ -18,6 +18,8 @@
 ##                    2 to 3 h; gives runs/standin/figures/ablation.pdf
 ##   make pretrain    the weights that stand in for ImageNet, made again
 ##                    40 min; gives runs/standin/pretrained/standin_vgg16.pt
+##   make verify      computes every recorded table and figure's numbers again and names what differs
+##                    2 min
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
@@ -95,7 +97,7 @@ ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/runs/.home
 endif
 
-.PHONY: all install test lab figures doctor table-2-all ablation pretrain record stress bench clean help
+.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain record stress bench clean help
 
 all: $(INSTALLED)
 	@$(GRAPH) || $(BUSY)
@@ -113,6 +115,7 @@ test: $(INSTALLED)
 	@$(PYTEST) --nbval $(SOLVED)/01*.ipynb
 	@$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder --nbval \
 		$(foreach n,03 00 04 02 07 08 05 06,$(SOLVED)/$(n)*.ipynb) tests
+	@$(VENV) -m companion.workflow.verify
 	@$(PYTEST) -n 2 --dist loadfile -m "made or graph"
 
 lab: $(INSTALLED)
@@ -123,6 +126,12 @@ figures: $(INSTALLED)
 		$(NOTEBOOK) notebooks/$$name.ipynb runs/$(PROFILE)/recorded/$$name.ipynb \
 			-p profile $(PROFILE) || exit 1; \
 	done
+
+verify: $(INSTALLED)
+	@for name in 04_table_2 05_figures 06_ablation 07_icc 08_claims; do \
+		$(NOTEBOOK) notebooks/$$name.ipynb runs/standin/recorded/$$name.ipynb || exit 1; \
+	done
+	@$(VENV) -m companion.workflow.verify
 
 doctor:
 	@python=$(VENV); test -x $$python || python="$(PYTHON)"; \

@@ -2,8 +2,9 @@
 
 `data/paper/claims.csv` lists the claims: an identifier, the section, a quotation, the
 claim in English, the evidence that can decide it, the heading of notebook 08 under
-which it is discussed, the file that the verdict rests on, and, for a claim that nothing
-at hand can decide, the reason.
+which it is discussed, the file or folder that the verdict rests on; the reason, for a
+claim that nothing at hand can decide; and, for one that is wrong only if it is taken at
+its word, a kinder reading.
 """
 
 import re
@@ -28,7 +29,7 @@ EVIDENCE = {
 """What can decide a claim, as named in the list."""
 
 EXACT = {
-    "print": "none: printed digits",
+    "print": "none: print is compared with print",
     "algebra": "none: exact",
     "public counts": "none: all frames counted",
 }
@@ -61,6 +62,11 @@ def read_claims() -> pd.DataFrame:
             f"{PATH}: unknown evidence '{strange[0]}'; use one of {', '.join(EVIDENCE)}"
         )
     return table
+
+
+def literally(row: Claim) -> bool:
+    """Whether a claim does not hold, but would in a kinder reading."""
+    return row["verdict"] == VERDICTS[False] and bool(row["kindly"])
 
 
 class Verdicts:
@@ -103,6 +109,8 @@ class Verdicts:
         found = f", {self.title}: {row['here']}" if row["here"] else ""
         lines = [f"{row['section']} · {row['english']}", f"{row['verdict']}{found}"]
         lines.append(row["because"])
+        if literally(row):
+            lines.append(f"kindly read: {row['kindly']}")
         if row["uncertainty"] and row["uncertainty"] not in EXACT.values():
             lines.append(f"uncertainty: {row['uncertainty']}")
         print("\n  ".join(lines))
@@ -163,7 +171,8 @@ def claims_table(rows: list[Claim], title: str) -> str:
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
     for row in rows:
         anchor = re.sub(r"[^\w\- ]", "", row["heading"].lower()).replace(" ", "-")
-        cells = [row["section"], f"[{row['english']}](#{anchor})", row["verdict"]]
+        verdict = row["verdict"] + (", literally" if literally(row) else "")
+        cells = [row["section"], f"[{row['english']}](#{anchor})", verdict]
         cells += [row["here"] or "–"] if title else []
         file = f"[{row['evidence']}](../{row['artifact']})"
         cells.append(file if row["artifact"] else row["evidence"])
@@ -215,8 +224,13 @@ def count_verdicts(rows: list[Claim], title: str, about: str = "of the paper") -
             "nothing about BP4D."
         )
     wrong = [row for row in rows if row["verdict"] == VERDICTS[False]]
-    lines = [f"- {row['section']}: {row['english']}" for row in wrong]
-    head = "This does not hold:" if no == 1 else "These do not hold:"
+    lines = []
+    for row in wrong:
+        kindly = f" *Kindly read: {row['kindly']}.*" if row["kindly"] else ""
+        lines.append(f"- {row['section']}: {row['english']}.{kindly}")
+    head = "This does not hold" if no == 1 else "These do not hold"
+    some = sum(map(literally, wrong))
+    head += f", {some} of them only if taken at their word:" if some else ":"
     return "\n".join([said, "", head, "", *lines] if wrong else [said])
 
 

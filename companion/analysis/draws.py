@@ -236,9 +236,9 @@ def describe_shares(labels: np.ndarray, times: np.ndarray) -> str:
     if before[5].any() and after[5].mean() > alone and others < before[0].mean():
         told += (
             f" The factor of the AU itself would lift level 5 only to "
-            f"{100 * alone:.1f} %. The rest comes from the other AUs of the same "
-            f"frames: {100 * others:.0f} % of their levels are 0, against "
-            f"{100 * before[0].mean():.0f} % in all frames."
+            f"{100 * alone:.1f} %. But in frames with a 5, the other four AUs are 0 in "
+            f"{100 * others:.0f} % of cases (in all frames: "
+            f"{100 * before[0].mean():.0f} %), so their factors are larger too."
         )
     return told
 

@@ -13,9 +13,16 @@ from companion.analysis.effects import (
     Spread,
     Titles,
     margin_of_error,
+    seed_spread,
     stalled_table,
 )
 from companion.analysis.effects_cells import NOT_LEARNED, TOGETHER
+from companion.analysis.effects_others import (
+    KEYS,
+    OTHERS,
+    loudest_model,
+    with_spread,
+)
 from companion.analysis.printing import any_by_chance, signed
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
@@ -35,6 +42,9 @@ SHOWN = {
     "upper": "both high",
 }
 """Columns of tables of effects → their names where they are shown."""
+
+NAMED = [name for name in KEYS if name not in ("instead of", "within")]
+"""Columns that name an effect."""
 
 RESAMPLING_ERROR = 0.001
 """The ends of an interval from 2,000 resamples are not more exact than this."""
@@ -93,7 +103,7 @@ def failing_sentences(
             means = own[own["model"].isin(whole)].groupby("model")["last"].mean()
             where = _combinations(whole, levels_of, titles)
             line += f" They include every run with {where}; "
-            line += f"their mean ICC is {_range(means, 3)}."
+            line += f"their mean ICC over the AUs is {_range(means, 3)}."
         lines.append(line)
     if own.empty:
         return ["No run has learned anything."]
@@ -135,17 +145,13 @@ def spread_sentence(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> st
         runs: from `companion.analysis.effects.run_table`, those that count.
         levels_of, titles: the models of the design, and the titles of their levels.
     """
-    last = runs.groupby("model")["last"]
-    squares = (
-        ((runs["last"] - last.transform("mean")) ** 2).groupby(runs["model"]).sum()
-    )
-    if not squares.sum() > 0:
+    found = loudest_model(runs)
+    if found is None:
         return "Nothing is known of the spread over seeds."
-    most = squares.idxmax()
+    most, share = found
     known = most in levels_of
     name = _titles(_names(levels_of[most], titles)) if known else f"*{most}*"
     scores = ", ".join(f"{score:.3f}" for score in runs["last"][runs["model"] == most])
-    share = squares.max() / squares.sum()
     said = (
         f"{100 * share:.0f} % of this pooled variance comes from one model, {name} "
         f"({scores})."
@@ -153,20 +159,80 @@ def spread_sentence(runs: pd.DataFrame, levels_of: Levels, titles: Titles) -> st
     if share > 0.5:
         said += " So the intervals are too wide for the others, and too narrow for "
         said += "this one."
+    sd, (_, freedom), _ = seed_spread(runs[runs["model"] != most])
+    if freedom:
+        said += f" Without it, $s$ is {sd:.3f}."
     return said
 
 
-def within_sentences(table: pd.DataFrame) -> list[str]:
+def smaller_spread_sentence(
+    tables: dict[str, pd.DataFrame], runs: pd.DataFrame, spread: Spread
+) -> str:
+    """What changes if the model with most of the spread over seeds is left out of it.
+
+    Args:
+        tables: what the rows of a table are → the table of effects; of main effects,
+            the rows of the mean count.
+        runs: as in `spread_sentence`.
+        spread: that the tables were computed with.
+    """
+    found = loudest_model(runs)
+    if found is None:
+        return "Nothing is known of the spread over seeds."
+    sd, other, _ = seed_spread(runs[runs["model"] != found[0]])
+    changed, count = [], 0
+    for what, table in tables.items():
+        own = table[table["AU"] == "mean"] if "AU" in table else table
+        for (name, row), (_, new) in zip(
+            own.iterrows(), with_spread(own, spread, other).iterrows()
+        ):
+            before, after = VERDICTS[verdict(row)], VERDICTS[verdict(new)]
+            keys = [f"*{row[key]}*" for key in NAMED if key in row] or [f"*{name}*"]
+            count += 1
+            if before != after:
+                where = f" with *{row['within']}*" if row.get("within") else ""
+                changed.append(f"{what}, {_and(keys)}{where}: {before}, then {after}")
+    said = (
+        f"Without the model that varies most over seeds ({100 * found[1]:.0f} % of the "
+        f"variance), $s$ is {sd:.3f}. With this $s$, {len(changed) or 'none'} of "
+        f"{count} verdicts "
+    )
+    if not changed:
+        return said + "would be another."
+    return (
+        f"{said}would be {'another' if len(changed) == 1 else 'others'} "
+        f"({'; '.join(changed)}). But the model is picked by its scores, so we keep "
+        "the larger $s$."
+    )
+
+
+def within_sentences(table: pd.DataFrame, hard: list[str]) -> list[str]:
     """The effect of each change in each combination of others; Markdown.
 
     Args:
-        table: from `companion.analysis.effects_cells.effects_within`.
+        table: from `companion.analysis.effects_cells.effects_within`, with the columns
+            of `companion.analysis.effects_others.join_others` if there are hard AUs.
+        hard: AUs that these columns leave out.
     """
-    groups = table.groupby(["effect", "instead of"], sort=False)
-    return [
-        f"*{effect}* instead of *{first}*: {_by_chance(own, own['within'])}."
-        for (effect, first), own in groups
-    ]
+    lines = []
+    for (effect, first), own in table.groupby(["effect", "instead of"], sort=False):
+        line = f"*{effect}* instead of *{first}*: {_by_chance(own, own['within'])}."
+        others = of_others(own) if hard else own[:0]
+        if len(others):
+            line += f" Without {_and(hard)}: {_by_chance(others, others['within'])}."
+        lines.append(line)
+    return lines
+
+
+def of_others(table: pd.DataFrame) -> pd.DataFrame:
+    """A joined table's effects on the other AUs as effects; those that have a size.
+
+    Args:
+        table: from `companion.analysis.effects_others.join_others`.
+    """
+    names = {new: old for old, new in OTHERS.items()}
+    moved = table.drop(columns=list(OTHERS)).rename(columns=names)
+    return moved.dropna(subset=["size"])
 
 
 def difference_sentences(table: pd.DataFrame) -> list[str]:
@@ -207,19 +273,30 @@ def step_sentence(table: pd.DataFrame) -> str:
     return said[0].upper() + said[1:]
 
 
-def three_way_sentences(table: pd.DataFrame) -> list[str]:
+def three_way_sentences(table: pd.DataFrame, hard: list[str]) -> list[str]:
     """The three-way interactions whose interval excludes 0, a sentence for each.
 
     Args:
-        table: from `companion.analysis.effects_cells.three_way`.
+        table: from `companion.analysis.effects_cells.three_way`, with the columns of
+            `companion.analysis.effects_others.join_others` if there are hard AUs.
+        hard: AUs that these columns leave out.
     """
-    return [
-        f"*{row['effect']}*, *{row['with']}* and *{row['and']}* form a three-way "
-        f"interaction of {signed(row['size'])} ({interval(row)}): the interaction of "
-        f"the first two is {signed(row['size with'])} with *{row['and']}* and "
-        f"{signed(row['size without'])} with *{row['instead of']}*."
-        for row in _clear(table)
-    ]
+    lines = []
+    for row in _clear(table):
+        line = (
+            f"*{row['effect']}*, *{row['with']}* and *{row['and']}* form a three-way "
+            f"interaction of {signed(row['size'])} ({interval(row)}): the interaction "
+            f"of the first two is {signed(row['size with'])} with *{row['and']}* and "
+            f"{signed(row['size without'])} with *{row['instead of']}*."
+        )
+        others = of_others(row.to_frame().T) if hard else table[:0]
+        for _, other in others.iterrows():
+            line += (
+                f" Without {_and(hard)} it is {signed(other['size'])} "
+                f"({interval(other)}), {VERDICTS[verdict(other)]}."
+            )
+        lines.append(line)
+    return lines
 
 
 def au_sentence(table: pd.DataFrame) -> str:
@@ -290,7 +367,8 @@ def elsewhere_sentence(effects: pd.DataFrame, table: pd.DataFrame, lacking: int)
     mean = table[table["AU"] == "mean"]
     which = "the combination" if lacking == 1 else f"the {lacking} combinations"
     said = f"Main effects without {which} that never learned an AU: "
-    said += f"{_by_chance(mean, mean['effect']) or 'there is none'}."
+    sizes = [f"{signed(row['size'])} (*{row['effect']}*)" for _, row in mean.iterrows()]
+    said += f"{_and(sizes) or 'there is none'}."
     before = effects[effects["AU"] == "mean"].set_index("effect")["size"]
     after = mean.set_index("effect")["size"]
     change = (after - before).abs().dropna()
@@ -298,7 +376,10 @@ def elsewhere_sentence(effects: pd.DataFrame, table: pd.DataFrame, lacking: int)
         most = change.idxmax()
         said += f" *{most}* changes most, from {signed(before[most])} to "
         said += f"{signed(after[most])}."
-    return said
+    return (
+        f"{said} This is exploratory: the combinations are left out because of "
+        "their outcome, so we give no intervals."
+    )
 
 
 def small_sentence(effects: pd.DataFrame) -> str:
@@ -358,12 +439,18 @@ def interval(row: pd.Series) -> str:
 def marked(table: pd.DataFrame) -> pd.DataFrame:
     """A `rounded` table of effects with a column "excludes 0", see `verdict`.
 
-    The column stands behind the interval over people and seeds.
+    The column stands behind the interval over people and seeds. A table from
+    `companion.analysis.effects_others.join_others` gets a last column "others exclude
+    0" as well.
     """
     words = [verdict(row) for _, row in table.iterrows()]
     place = table.columns.get_loc("upper") + 1
     shown = rounded(table)
     shown.insert(place, "excludes 0", pd.Series(words, table.index, dtype=str))
+    if OTHERS["upper"] in table:
+        others = table[list(OTHERS.values())].set_axis(list(OTHERS), axis=1)
+        words = [verdict(row) for _, row in others.iterrows()]
+        shown["others exclude 0"] = pd.Series(words, table.index, dtype=str)
     return shown
 
 

@@ -18,6 +18,7 @@ labels are decided by public counts, or by the labels themselves where they are 
 
 import warnings
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from numpy.typing import ArrayLike
 from aulib import UNKNOWN
 from companion.analysis.bootstrap import percentile_interval, resamples, subject_sums
 from companion.analysis.claims import Finding
+from companion.analysis.runs import SUMS
 from companion.bp4d import AU_NAMES
 
 RESAMPLES = 10_000
@@ -35,6 +37,9 @@ NEARLY_ALL = 0.95
 PAIRS = list(combinations(range(len(AU_NAMES)), 2))
 WITH_17 = np.array([AU_NAMES.index("AU17") in pair for pair in PAIRS])
 DISTANCE = np.abs(np.subtract.outer(range(6), range(6)))
+NO_CORRELATION = 0.1
+"""The |r| that "no correlation" stays below; Cohen (1988) calls .1 small."""
+
 WITHOUT_5 = ["AU10", "AU14", "AU17"]
 """The AUs that the paper's model never estimates as 5."""
 
@@ -128,11 +133,40 @@ def pair_table(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(values, [f"{AU_NAMES[i]}–{AU_NAMES[j]}" for i, j in PAIRS])
 
 
+def correlation_table(sums: np.ndarray) -> pd.DataFrame:
+    """Pearson's r of every two AUs, over all people: (S, 10, 6) → table (5, 5)."""
+    table = pd.DataFrame(np.eye(len(AU_NAMES)), AU_NAMES, AU_NAMES)
+    for (one, other), r in zip(PAIRS, _all(sums)):
+        table.iat[one, other] = table.iat[other, one] = r
+    return table
+
+
+def write_pair_sums(path: Path, levels: np.ndarray, subjects: np.ndarray) -> None:
+    """Write `pair_sums`, which correlations and their intervals are made of.
+
+    People are numbered in the order of their names, and the file has no label of a
+    frame.
+    """
+    sums = pair_sums(levels, subjects)
+    index = pd.MultiIndex.from_product(
+        [range(len(sums)), [f"{AU_NAMES[i]}-{AU_NAMES[j]}" for i, j in PAIRS]],
+        names=["person", "pair"],
+    )
+    table = pd.DataFrame(sums.reshape(-1, len(SUMS)).astype(np.int64), index, SUMS)
+    table.to_csv(path)
+
+
+def read_pair_sums(path: Path) -> np.ndarray:
+    """`pair_sums` from a file of `write_pair_sums`: float64 (S, 10, 6)."""
+    table = pd.read_csv(path)
+    return table[list(SUMS)].to_numpy(float).reshape(-1, len(PAIRS), len(SUMS))
+
+
 def figure_claims(
     labels: np.ndarray,
     estimates: dict[int, np.ndarray],
     subjects: np.ndarray,
-    training: pd.DataFrame,
+    training: np.ndarray,
     published: dict,
     title: str,
     standin: bool,
@@ -144,7 +178,7 @@ def figure_claims(
         estimates: seed of a run → int array (N, 5), 0..5. The first one is the run
             that the figures show.
         subjects: array (N,), the person in each frame.
-        training: float table (5, 5), correlations of the training labels.
+        training: `pair_sums` of the training labels, (S, 10, 6).
         published: the content of `data/bp4d_statistics.json`.
         title: of the data, such as "stand-in data".
         standin: whether they are a stand-in's, whose labels decide nothing about BP4D.
@@ -161,7 +195,7 @@ def figure_claims(
         found[seed] = [
             *_figure_5(counts, person_counts(masked, subjects), limit),
             *_figure_6(labels, levels, subjects),
-            *_figure_7(r_labels, pair_sums(masked, subjects), training.to_numpy()),
+            *_figure_7(r_labels, pair_sums(masked, subjects), training),
         ]
     return [
         *_judge_labels(counts, r_labels, published, title, standin),
@@ -182,11 +216,22 @@ def _over_runs(found: dict[int, list[Finding]]) -> list[Finding]:
         answers = [holds for _, holds, _, _ in findings]
         holds = answers[0] if len({*answers}) == 1 else None
         if len(answers) > 1:
-            true = [str(seed) for seed, answer in zip(found, answers) if answer]
-            seeds = f" (seed {', '.join(true)})" if 0 < len(true) < len(found) else ""
-            uncertainty += f"; holds in {len(true)} of {len(answers)} runs{seeds}"
+            uncertainty += f"; {_agreement(dict(zip(found, answers)))}"
         joined.append((claim, holds, because, uncertainty))
     return joined
+
+
+def _agreement(answers: dict[int, bool | None]) -> str:
+    """Which runs agree, in words: seed → whether a statement holds in that run."""
+    if len({*answers.values()}) == 1:
+        return f"the same in all {len(answers)} runs"
+    words = {True: "holds", False: "does not hold", None: "is undecided"}
+    said = []
+    for answer, word in words.items():
+        seeds = [str(seed) for seed, own in answers.items() if own is answer]
+        if seeds:
+            said.append(f"{word} with seed {' and '.join(seeds)}")
+    return ", ".join(said)
 
 
 def _judge_labels(
@@ -281,7 +326,7 @@ def _figure_5(
         ),
         (
             "no-level-5",
-            silent == WITHOUT_5 if known.any() else None,
+            {*WITHOUT_5} <= {*silent} if known.any() else None,
             f"none for {', '.join(silent) or 'no AU'}; estimated as 5: {said}",
             "none within a run: frames counted",
         ),
@@ -310,6 +355,7 @@ def _figure_6(
     low, high = percentile_interval(_one_off(drawn) - _one_off(_shuffled(drawn)))
     within = matrix[DISTANCE <= 1].sum() / max(matrix.sum(), 1)
     beside, wrong = _errors_of_1(matrix)
+    share = 100 * beside / max(wrong, 1)
     some, all_wrong = _errors_of_1(drawn)
     least, most = percentile_interval(some / np.where(all_wrong > 0, all_wrong, np.nan))
     as_5 = matrices[:, 0, 5]
@@ -326,7 +372,7 @@ def _figure_6(
         (
             "au12-level-1",
             bool(beside >= NEARLY_ALL * wrong) if wrong else None,
-            f"{beside} of {wrong} errors did; the rule asks for "
+            f"{beside} of {wrong} errors did, {share:.1f} %; the rule asks for "
             f"{100 * NEARLY_ALL:.0f} %",
             f"95 % over people {100 * least:.0f} to {100 * most:.0f} %",
         ),
@@ -367,15 +413,14 @@ def _figure_7(
 ) -> list[Finding]:
     """Judged by the sums of each person and pair, labelled and estimated: (S, 10, 6).
 
-    And by the correlations of the training labels, whose people are not known here:
-    their own uncertainty is left out.
+    And by the sums of the training labels, of other people: (S', 10, 6).
     """
     again, guessed = _resampled(labels), _resampled(estimates)
     r, e = _all(labels), _all(estimates)
-    t = np.array([training[i, j] for i, j in PAIRS])
+    t, of_training = _all(training), _resampled(training, seed=1)
     tendency, strongest = percentile_interval(_across(again, guessed))
-    among = np.abs(guessed[:, ~WITH_17]).mean(axis=1)
-    low, high = percentile_interval(among)
+    more = np.abs(guessed) - np.abs(of_training)
+    low, high = percentile_interval(more[:, ~WITH_17].mean(axis=1))
     trained = np.abs(t[~WITH_17]).mean()
     defined = not np.isnan([r, e, t]).any()
     return [
@@ -389,11 +434,11 @@ def _figure_7(
         ),
         (
             "larger-correlation",
-            _larger(low, high, trained) if defined else None,
+            _larger(low, high, 0) if defined else None,
             f"mean |r| without AU17 {np.abs(e[~WITH_17]).mean():.2f}, training labels "
             f"{trained:.2f}; larger in {(np.abs(e) > np.abs(t)).sum()} of 10 pairs",
-            f"95 % over people {low:.2f} to {high:.2f}; that of the training labels is "
-            "left out",
+            f"difference, 95 % over training and evaluation people: {low:z.2f} to "
+            f"{high:z.2f}",
         ),
     ]
 
@@ -425,42 +470,43 @@ def _together(
     because += f"{strongest:.2f}"
     holds = None if np.isnan(gaps).any() else bool(min(gaps) > 0)
     if drawn is None:
-        said = "no interval: the estimates are public, their people are not"
+        said = "none: we keep no counts by person"
         return f"{what}-four-together", holds, because, said
     lesser = drawn[:, ~WITH_17].min(axis=1) - np.abs(drawn[:, WITH_17]).max(axis=1)
     low, high = percentile_interval(lesser)
     if holds is not None:
         holds = True if low > 0 else False if high <= 0 else None
-    said = f"the smallest distance, 95 % over people: {low:z.2f} to {high:z.2f}"
+    said = f"95 % over people {low:z.2f} to {high:z.2f} between these two"
     return f"{what}-four-together", holds, because, said
 
 
 def _alone(what: str, several: list[np.ndarray], drawn: np.ndarray | None) -> Finding:
-    """AU17 has no correlation with the others: every interval over people holds 0.
+    """AU17 has no correlation with the others: |r| is below `NO_CORRELATION`.
+
+    It holds if all four intervals over people lie within the margin, and does not hold
+    if one of them lies outside.
 
     Args:
         what, several, drawn: as for `_together`.
     """
     claim = f"{what}-au17-alone"
     strongest = max(np.abs(r[WITH_17]).max() for r in several)
-    because = f"|r| at most {strongest:.2f}"
+    because = f"with AU17, |r| is at most {strongest:.2f}; no correlation means within "
+    because += f"±{NO_CORRELATION}"
     if drawn is None:
-        return (
-            claim,
-            None,
-            because,
-            "no interval: it needs each person's data, which are not public",
-        )
+        return claim, None, because, "none: we keep no counts by person"
     low, high = percentile_interval(drawn[:, WITH_17])
-    includes_0 = (low <= 0) & (high >= 0)
-    holds = None if np.isnan([low, high]).any() else bool(includes_0.all())
-    said = f"{includes_0.sum()} of 4 intervals over people hold 0"
-    return claim, holds, because, said
+    said = f"95 % over people: all four within {low.min():z.2f} to {high.max():z.2f}"
+    within = (low > -NO_CORRELATION) & (high < NO_CORRELATION)
+    outside = (low > NO_CORRELATION) | (high < -NO_CORRELATION)
+    if within.all():
+        return claim, True, because, said
+    return claim, False if outside.any() else None, because, said
 
 
-def _resampled(sums: np.ndarray) -> np.ndarray:
+def _resampled(sums: np.ndarray, seed: int = 0) -> np.ndarray:
     """Pearson's r of each pair in resamples of the people: (R, 10)."""
-    drawn = resamples(len(sums), RESAMPLES, 0)
+    drawn = resamples(len(sums), RESAMPLES, seed)
     return pearson(np.tensordot(drawn, sums, axes=1))
 
 

@@ -104,13 +104,40 @@ def describe_ways(off_by: pd.Series, gain: float, asked: list[str]) -> str:
     worst = off_by[asked].abs().idxmax()
     equal = off_by.index[off_by.abs().round(3) == round(gain, 3)]
     tie = "".join(
-        f" “{name}” changes it by {signed(off_by[name])}, which rounds to the gain."
+        f" “{name}” changes it by {signed(off_by[name])}, which rounds to the gain, so "
+        "it is drawn grey."
         for name in equal
     )
     return (
         f"{beyond(off_by, gain).sum()} of {len(off_by)} ways move the mean by more "
-        f"than {gain:.3f}, the gain in Table II.{tie} Of the {len(asked)} in the "
-        f"question, “{worst}” moves it most, by {signed(off_by[worst])}."
+        f"than {gain:.3f}, the gain in Table II. The list is ours, so this count is no "
+        f"rate.{tie} Of the {len(asked)} in the question, “{worst}” moves it most, by "
+        f"{signed(off_by[worst])}."
+    )
+
+
+def describe_gaps(scores: pd.DataFrame, gaps: pd.Series, gain: float) -> str:
+    """Whether a way that is applied to both networks moves their difference; Markdown.
+
+    Args:
+        scores: way → "off by", the score of one network less that by Table II's rule.
+        gaps: way that treats both networks alike → their difference; the first is
+            Table II's.
+        gain: the paper's.
+    """
+    rule, *ways = gaps.index
+    far = [way for way in ways if beyond(scores["off by"], gain)[way]]
+    if not far:
+        return f"No way moves both scores by more than {gain:.3f}."
+    moved = (gaps - gaps[rule]).drop(rule)
+    same = (~beyond(moved, gain))[far].sum()
+    most = moved.abs().idxmax()
+    return (
+        f"By Table II's rule the networks differ by {signed(gaps[rule])}. {len(far)} "
+        f"ways that treat both alike move the score by more than {gain:.3f}; {same} of "
+        "them move the difference by no more than that. Over all ways that treat both "
+        f"alike it is {signed(gaps.min())} to {signed(gaps.max())}; “{most}” changes "
+        f"it most, to {signed(gaps[most])}."
     )
 
 

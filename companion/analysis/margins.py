@@ -70,21 +70,27 @@ def draw_losses(smooth_l1: Callable[[torch.Tensor], torch.Tensor]) -> Figure:
     return figure
 
 
-def shared_margin(scale: float) -> float:
+def shared_margin(
+    scale: float,
+    levels: tuple[int, ...] = (1, 2, 3, 4),
+    outputs: tuple[int, int] = (0, 5),
+) -> float:
     """The share of the outputs where a quadratic loss and a right answer go together.
 
-    For each of the levels 1 to 4, and outputs from 0 to 5 levels in steps of .001, it
-    is asked whether the loss of Eq. 4 is quadratic there, and whether Eq. 3 answers
-    with the level.
+    For each level, and outputs in steps of .001 levels, it is asked whether the loss of
+    Eq. 4 is quadratic there, and whether Eq. 3 answers with the level.
 
     Args:
         scale: the factor of Eq. 3 and 4.
+        levels: the true levels.
+        outputs: from where to where, in levels.
 
     Returns:
         The share of the outputs, 0..1, where both are so or neither is.
     """
-    points = torch.arange(0.0005, 5, 0.001).repeat(4, 1) * scale  # no point is a tie
-    level = torch.arange(1, 5).reshape(-1, 1).expand_as(points)
+    grid = torch.arange(outputs[0] + 0.0005, outputs[1], 0.001)  # no point is a tie
+    points = grid.repeat(len(levels), 1) * scale
+    level = torch.tensor(levels).reshape(-1, 1).expand_as(points)
     points.requires_grad_()
     scaled_smooth_l1(points, level, scale).backward()
     steepness = points.grad.abs()

@@ -245,21 +245,6 @@ def judge_components(components: int, frames: int, width: float) -> str:
     return f"{components} components here, about 2,300 in the paper"
 
 
-def restored_share(chosen: np.ndarray, everything: np.ndarray) -> float:
-    """The share of the variance that a linear map (least squares) restores.
-
-    With nearly as many columns in `chosen` as there are rows, least squares fits
-    anything.
-
-    Args:
-        chosen: float (n, k), what the map gets.
-        everything: float (n, D), what it should give, centred.
-    """
-    solution = np.linalg.lstsq(chosen, everything, rcond=None)[0]
-    missing = everything - chosen @ solution
-    return float(1 - (missing**2).sum() / (everything**2).sum())
-
-
 def percent(part: float) -> str:
     """A share, 0..1, as text: "95 %"."""
     return f"{100 * part:.0f} %"

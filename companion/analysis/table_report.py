@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from companion.analysis.effects_cells import NOT_LEARNED
+from companion.analysis.effects_report import RESAMPLING_ERROR, VERDICTS, verdict
 from companion.analysis.printing import any_by_chance, signed
 from companion.bp4d import AU_NAMES
 
@@ -133,7 +134,8 @@ def describe_difference(intervals: pd.DataFrame, each_run: pd.DataFrame) -> str:
     )
     return (
         f"The mean's interval is {one:.3f} wide for the {first}, {two:.3f} for the "
-        f"{second} network, and {both:.3f} for their difference: {found}. If the two "
+        f"{second} network, and {both:.3f} for their difference (from unrounded "
+        f"numbers): {found}. If the two "
         "scores varied independently, it would be wider than each: "
         f"√({one:.3f}² + {two:.3f}²) = {alone:.3f}.{why if both < alone else ''}\n\n"
         f"The {second} network's best run is ahead on {_listed(sizes.index[sizes > 0])}"
@@ -169,20 +171,34 @@ def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
         differences: from `companion.analysis.rows.difference_table`.
         scores: from `companion.analysis.rows.score_table`.
     """
-    lines = []
-    for over in ("people", "seeds"):
-        low, high = (
-            differences[f"{'best' if over == 'people' else over} {end}"]
-            for end in ("low", "high")
-        )
-        better, worse = (
-            " · ".join(f"*{name}*" for name in differences.index[far]) or "none"
-            for far in (low > 0, high < 0)
-        )
-        lines.append(
-            f"- Over {over}, clearly better than the proposed network: {better}. "
-            f"Clearly worse: {worse}."
-        )
+    words = pd.DataFrame(
+        {
+            over: [_direction(row, start) for _, row in differences.iterrows()]
+            for over, start in (("people", "best"), ("seeds", "seeds"))
+        },
+        differences.index,
+    )
+
+    def listed(chosen: pd.Series) -> str:
+        return " · ".join(f"*{name}*" for name in words.index[chosen]) or "none"
+
+    both = words["people"].where(words["people"] == words["seeds"], "")
+    lines = [
+        f"- Over people and over seeds, clearly better than the proposed network: "
+        f"{listed(both == 'better')}. Clearly worse: {listed(both == 'worse')}.",
+    ]
+    for over, other in (("people", "seeds"), ("seeds", "people")):
+        alone = words[over].isin(["better", "worse"]) & (both == "")
+        lines += [
+            f"- *{name}* is clearly {words.loc[name, over]} over {over}, but "
+            f"{words.loc[name, other]} over {other}."
+            for name in words.index[alone]
+        ]
+        lines += [
+            f"- *{name}* is undecided over {over}: an end of its interval is within "
+            f"{RESAMPLING_ERROR} of 0. Over {other} it is {words.loc[name, other]}."
+            for name in words.index[words[over] == "undecided"]
+        ]
     lines.append(f"- {_by_chance(len(differences))}")
     lines += [
         f"- *{name}* has not learned {au}: its ICC is {row[au]:z.3f}, below "
@@ -191,6 +207,20 @@ def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
         for au in row.index[row < NOT_LEARNED]
     ]
     return "\n".join(lines)
+
+
+def _direction(row: pd.Series, start: str) -> str:
+    """Whether a difference is better, worse, within chance, undecided or unknown.
+
+    Args:
+        row: of `companion.analysis.rows.difference_table`.
+        start: "best" (over people) or "seeds".
+    """
+    ends = {"size": start, "lower": f"{start} low", "upper": f"{start} high"}
+    found = verdict(pd.Series({name: row[column] for name, column in ends.items()}))
+    if found == "yes":
+        return "better" if row[start] > 0 else "worse"
+    return VERDICTS[found]
 
 
 def _listed(names: pd.Index) -> str:

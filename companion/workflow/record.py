@@ -1,10 +1,10 @@
 """Copy a finished run to where git keeps it (`make record`).
 
 - Outputs, metrics and provenance of each training go to `data/recorded/<profile>`, and
-  those of the grid `table_2` as far as it is trained; so do the correlations of the
-  training labels, the PCA's components by the number of frames, and the spectrum after
-  fine-tuning that leaves one person's frames out. Only the stand-in is recorded:
-  outputs hold the coders' labels, and BP4D's labels are licensed.
+  those of the grid `table_2` as far as it is trained; so do the sums that correlations
+  of the training labels are made of, the PCA's components by the number of frames, and
+  the spectrum after fine-tuning that leaves one person's frames out. Only the stand-in
+  is recorded: outputs hold the coders' labels, and BP4D's labels are licensed.
 - For the grid `ablation`, `data/recorded/standin/ablation.parquet` keeps the sums for
   each person and epoch, which are all that its notebook reads.
 - The latest measurements of `make bench` go to `data/benchmarks`.
@@ -64,7 +64,7 @@ def training_copies(name: str) -> dict[Path, Path]:
         for file in files[run]
     }
     tables = (
-        "clean/training_correlations.csv",
+        "clean/training_pairs.csv",
         "pca/components_by_frames.csv",
         "pca/spectrum_without.csv",
     )

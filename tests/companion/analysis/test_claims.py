@@ -16,7 +16,7 @@ from companion.methods.structured import OrdinalPairs
 NOTEBOOK = json.loads((ROOT / "notebooks" / "08_claims.ipynb").read_text())
 RECORDED = ROOT / "data" / "recorded" / "standin" / "tables" / "claims.csv"
 COLUMNS = ["claim", "section", "quotation", "english", "evidence", "heading"]
-COLUMNS += ["artifact", "reason", "verdict", "because", "here", "uncertainty"]
+COLUMNS += ["artifact", "reason", "kindly", "verdict", "because", "here", "uncertainty"]
 
 BY_PRINT, BY_RUNS = "means-of-table-2", "more-robust"
 BY_ALGEBRA = "probability-in-0-1"
@@ -41,7 +41,7 @@ def all_findings():
 def test_every_claim_is_listed_with_what_it_rests_on():
     table = read_claims()
     assert len(table) >= 57
-    assert list(table) == COLUMNS[1:8]
+    assert list(table) == COLUMNS[1:9]
     filled = table[["section", "quotation", "english", "evidence", "heading"]]
     assert (filled != "").all(axis=None)
     sections = {"Abstract", "I", "II", "III", "IV", "V", "VI", "Fig. 2", "Table II"}
@@ -77,7 +77,7 @@ def test_every_claim_has_a_verdict_or_a_reason_and_its_artifact_exists():
     assert (table.loc[decided, "artifact"] != "").all()
     assert (table.loc[decided, "uncertainty"] != "").all()
     for artifact in set(table["artifact"]) - {""}:
-        assert (ROOT / artifact).is_file(), artifact
+        assert (ROOT / artifact).exists(), artifact
     assert not decided[table["reason"] != ""].any()
 
 
@@ -139,7 +139,9 @@ def test_a_verdict_is_printed_and_kept(capsys, holds, expected):
     row = row_of(kept, BY_PRINT)
     assert list(row) == COLUMNS
     assert (row["verdict"], row["because"], row["here"]) == (expected, "2 > 1", "")
-    assert row["uncertainty"] == ("" if holds is None else "none: printed digits")
+    assert row["uncertainty"] == (
+        "" if holds is None else "none: print is compared with print"
+    )
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("Table II · the four means")
     assert printed[1:] == [f"  {expected}", "  2 > 1"]
@@ -218,12 +220,28 @@ def test_verdicts_are_counted():
         "**Of 5 claims of the paper, 1 holds, 1 does not hold, and 3 cannot be decided "
         "here.** Of the latter, 1 hold on made-up data, 0 do not, and 1 stay "
         "undecided; our runs have no bearing on the other 1. This says nothing about "
-        "BP4D.\n\nThis does not hold:\n\n- II: every $P_i$ lies between 0 and 1"
+        "BP4D.\n\nThis does not hold:\n\n- II: every $P_i$ lies between 0 and 1."
     )
     assert claims.count_verdicts(judged()[:1], "made-up data", "about the figures") == (
         "**Of 1 claims about the figures, 1 holds, 0 do not hold, and 0 cannot be "
         "decided here.**"
     )
+
+
+def test_a_kinder_reading_stands_beside_what_does_not_hold(capsys):
+    kept = verdicts()
+    kept.judge("inverse-to-frequency", False, "2, not 50")
+    kindly = read_claims().at["inverse-to-frequency", "kindly"]
+    assert f"  kindly read: {kindly}\n" in capsys.readouterr().out
+    row = row_of(kept, "inverse-to-frequency")
+    said = claims.count_verdicts([row], "made-up data")
+    assert "1 of them only if taken at their word" in said
+    assert said.endswith(f"*Kindly read: {kindly}.*")
+    assert "| does not hold, literally |" in claims.claims_table([row], "")
+    kept.judge("inverse-to-frequency", True, "50")
+    assert "kindly" not in capsys.readouterr().out
+    row = row_of(kept, "inverse-to-frequency")
+    assert "literally" not in claims.claims_table([row], "")
 
 
 def test_evidence_is_counted():
@@ -244,7 +262,7 @@ def test_the_table_links_claims_and_files():
     assert lines[2] == (
         "| Table II | [the four means are the means of their five AUs]"
         "(#table-ii-against-itself) | holds | – | [print](../data/paper_table_2.csv) | "
-        "none: printed digits |"
+        "none: print is compared with print |"
     )
     assert "| holds | [runs](" in lines[4] and lines[4].endswith("| ±1 |")
     for line in claims.claims_table(judged(standin=False), "").splitlines():
@@ -255,7 +273,7 @@ def test_lists_of_verdicts_and_reasons():
     lines = claims.list_verdicts(judged(), "made-up data").splitlines()
     assert lines[:2] == [
         "- **holds** · Table II · the four means are the means of their five AUs.  ",
-        "  A. *Uncertainty: none: printed digits.*",
+        "  A. *Uncertainty: none: print is compared with print.*",
     ]
     assert "- **cannot be decided here** (on made-up data: undecided) · V" in lines[6]
     reasons = claims.list_reasons(judged()).splitlines()

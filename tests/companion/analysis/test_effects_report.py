@@ -11,8 +11,10 @@ from companion.analysis.effects import (
     main_effects,
     margin_of_error,
     model_differences,
+    seed_spread,
 )
 from companion.analysis.effects_cells import effects_within, step_terms, three_way
+from companion.analysis.effects_others import join_others
 from companion.analysis.effects_report import (
     au_sentence,
     best_combination,
@@ -30,6 +32,7 @@ from companion.analysis.effects_report import (
     rounded,
     seeds_sentences,
     small_sentence,
+    smaller_spread_sentence,
     spread_sentence,
     stalled_report,
     step_sentence,
@@ -83,7 +86,8 @@ def test_runs_that_have_not_learned_an_au():
     assert failing_sentences(runs, LEVELS, TITLES) == [
         "7 of 24 runs have not learned AU17: its ICC there is 0.10 to 0.20, below "
         "0.25. In the other runs it is at least 0.60. All of them have *title a*. They "
-        "include every run with *title a, title x2*; their mean ICC is 0.770."
+        "include every run with *title a, title x2*; their mean ICC over the AUs is "
+        "0.770."
     ]
     runs.loc[runs["model"] == "b-x1-s", "AU17"] = 0.1
     (said,) = failing_sentences(runs, LEVELS, TITLES)
@@ -103,19 +107,27 @@ def test_effects_within_combinations_become_sentences():
     small = {name: 0.05 * scores for name, scores in additive().items()}
     small |= {n: own + 0.001 for n, own in small.items() if n.startswith("b-x2")}
     table = effects_within(LEVELS, TITLES, small, (0.0001, 4), ["start", "target"])
-    first, second = within_sentences(table)
+    first, second = within_sentences(table, [])
     assert first == (
         "*title b* instead of *title a*: +0.011 (*title x2*) and +0.010 (*title x1*), "
         "clear of chance."
     )
     assert second.startswith("*title x2* instead of *title x1*: −0.005 (*title a*) and")
     loose = effects_within(LEVELS, TITLES, small, (0.1, 4), ["start"])
-    said = within_sentences(loose)
+    said = within_sentences(loose, [])
     assert said == ["*title b* instead of *title a*: +0.011, within chance."]
     unknown = effects_within(LEVELS, TITLES, small, (np.nan, 0), ["start"])
-    assert within_sentences(unknown)[0].endswith("+0.011, of unknown certainty.")
+    assert within_sentences(unknown, [])[0].endswith("+0.011, of unknown certainty.")
     none = effects_within(LEVELS, TITLES, {}, (0.1, 4), ["start", "target"])
-    assert within_sentences(none) == []
+    assert within_sentences(none, []) == []
+    others = table.assign(size=-table["size"], lower=-1.0, upper=-0.5)
+    first, _ = within_sentences(join_others(table, others), ["AU10", "AU17"])
+    assert first.endswith(
+        "clear of chance. Without AU10 and AU17: −0.011 (*title x2*) and −0.010 "
+        "(*title x1*), clear of chance."
+    )
+    lost = join_others(table, others.assign(size=np.nan))
+    assert within_sentences(lost, ["AU17"]) == within_sentences(table, [])
 
 
 def test_clear_three_way_interactions_become_sentences():
@@ -123,13 +135,20 @@ def test_clear_three_way_interactions_become_sentences():
     scored["b-x2-m"] = scored["b-x2-m"] - 0.08
     table = three_way(LEVELS, TITLES, scored, (0.001, 4))
     margin = margin_of_error(0.001, 4, 0.25)
-    assert three_way_sentences(table) == [
+    assert three_way_sentences(table, []) == [
         "*title b*, *title x2* and *title m* form a three-way interaction of −0.080 "
         f"(95 % interval −{0.08 + margin:.3f} to −{0.08 - margin:.3f}): the "
         "interaction of the first two is −0.080 with *title m* and 0.000 with *title "
         "s*."
     ]
-    assert three_way_sentences(three_way(LEVELS, TITLES, {}, (0.001, 4))) == []
+    none = three_way(LEVELS, TITLES, {}, (0.001, 4))
+    assert three_way_sentences(none, []) == []
+    others = table.assign(size=0.01, lower=-0.02, upper=0.04)
+    (said,) = three_way_sentences(join_others(table, others), ["AU17"])
+    assert said.endswith(
+        "with *title s*. Without AU17 it is +0.010 (95 % interval −0.020 to +0.040), "
+        "within chance."
+    )
 
 
 def test_the_step_in_a_sentence():
@@ -193,14 +212,16 @@ def test_effects_without_the_combinations_that_never_learned_an_au():
     said = elsewhere_sentence(table, others, 2)
     assert said.startswith(
         "Main effects without the 2 combinations that never learned an AU: +0.150 "
-        "(*title b*), −0.100 (*title x2*), "
+        "(*title b*), −0.100 (*title x2*), +0.030 (*title m*) and +0.050 (*title j*). "
+        "*title b* changes most, from +0.200 to +0.150. This is exploratory: "
     )
-    assert said.endswith("*title b* changes most, from +0.200 to +0.150.")
     assert elsewhere_sentence(table, table, 1).startswith(
         "Main effects without the combination"
     )
     assert elsewhere_sentence(table, table, 0).startswith("No combination is left out")
-    assert elsewhere_sentence(table, table[:0], 9).endswith(": there is none.")
+    assert elsewhere_sentence(table, table[:0], 9).startswith(
+        "Main effects without the 9 combinations that never learned an AU: there is "
+    )
 
 
 def test_main_effects_within_chance_are_named():
@@ -270,12 +291,48 @@ def test_the_model_with_most_of_the_spread_is_named():
     assert spread_sentence(runs, LEVELS, TITLES).startswith(
         "90 % of this pooled variance comes from one model, *other* (0.780, 0.720)."
     )
+    said = spread_sentence(runs, LEVELS, TITLES)
+    assert said.endswith("too narrow for this one. Without it, $s$ is 0.014.")
     said = spread_sentence(runs[runs["model"] != "other"], LEVELS, TITLES)
     assert said.startswith(
         "100 % of this pooled variance comes from one model, *title a"
     )
     said = spread_sentence(runs[runs["model"] == "b-x1-s"], LEVELS, TITLES)
     assert said == "Nothing is known of the spread over seeds."
+
+
+def test_what_a_smaller_spread_would_change():
+    runs = table_of_runs({"a-x1-s": [0.7, 0.6], "other": [0.7, 0.0], "b-x1-s": [0.5]})
+    sd, spread, _ = seed_spread(runs)
+    tables = {"main effects": main_effects(LEVELS, TITLES, additive(), spread)}
+    said = smaller_spread_sentence(tables, runs, spread)
+    assert said.startswith(
+        "Without the model that varies most over seeds (98 % of the variance), $s$ is "
+        "0.014. With this $s$, "
+    )
+    same = tables | {"main effects": tables["main effects"].assign(size=0.0, low=-1.0)}
+    same["main effects"]["high"] = 1.0
+    said = smaller_spread_sentence(same, runs, spread)
+    assert said.endswith("none of 4 verdicts would be another.")
+    gap = model_differences({"x": ("a-x1-s", "b-x1-s")}, additive(), (0.2, 8))
+    runs = table_of_runs({"other": [0.9, 0.1], "b-x1-s": [0.7, 0.7001, 0.7]})
+    said = smaller_spread_sentence({"differences": gap}, runs, (0.2, 8))
+    assert said.endswith(
+        "With this $s$, 1 of 1 verdicts would be another (differences, *x*: within "
+        "chance, then clear of chance). But the model is picked by its scores, so we "
+        "keep the larger $s$."
+    )
+    none = smaller_spread_sentence(tables, runs[2:3], spread)
+    assert none == "Nothing is known of the spread over seeds."
+
+
+def test_a_joined_table_has_a_verdict_on_the_others():
+    table = effects_within(LEVELS, TITLES, additive(), (0.01, 4), ["start", "target"])
+    others = table.assign(size=0.1, lower=-0.2, upper=0.3)
+    shown = marked(join_others(table, others))
+    assert list(shown)[-1] == "others exclude 0"
+    assert set(shown["others exclude 0"]) == {"no"}
+    assert set(shown["excludes 0"]) == {"yes"}
 
 
 def test_rounded_numbers_have_no_negative_zero():

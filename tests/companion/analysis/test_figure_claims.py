@@ -10,6 +10,7 @@ from aulib import UNKNOWN
 from companion.analysis.claims import read_claims
 from companion.analysis.figure_claims import (
     PAIRS,
+    correlation_table,
     figure_claims,
     moved_by_chance,
     moved_share,
@@ -17,6 +18,8 @@ from companion.analysis.figure_claims import (
     pair_table,
     pearson,
     person_counts,
+    read_pair_sums,
+    write_pair_sums,
 )
 from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES
@@ -50,7 +53,7 @@ def judged(labels, estimates, subjects, standin=False, training=None):
 
     Estimates are one run's, or those of each seed.
     """
-    training = training_table(labels) if training is None else training
+    training = pair_sums(labels, subjects) if training is None else training
     runs = estimates if isinstance(estimates, dict) else {7: estimates}
     findings = figure_claims(
         labels, runs, subjects, training, PUBLISHED, "made-up data", standin
@@ -99,6 +102,20 @@ def test_correlations_are_those_of_pandas():
     assert np.isnan(pearson(np.array([4, 8, 6, 16, 14, 12.0])))  # y is 2 four times
 
 
+def test_pair_sums_are_written_and_read(tmp_path):
+    labels, subjects = made_up()
+    write_pair_sums(tmp_path / "pairs.csv", labels, subjects)
+    sums = read_pair_sums(tmp_path / "pairs.csv")
+    np.testing.assert_array_equal(sums, pair_sums(labels, subjects))
+    text = (tmp_path / "pairs.csv").read_text()
+    assert text.startswith("person,pair,n,y,z,yy,zz,yz\n0,AU06-AU10,")
+    assert not any(name in text for name in set(subjects))
+    expected = training_table(labels)
+    pd.testing.assert_frame_equal(
+        correlation_table(sums), expected, check_names=False, check_index_type=False
+    )
+
+
 def test_a_perfect_model_is_similar_close_and_captures_the_tendency():
     labels, subjects = made_up()
     found = judged(labels, read_off(labels), subjects)
@@ -106,8 +123,9 @@ def test_a_perfect_model_is_similar_close_and_captures_the_tendency():
         assert found[claim][0] is True, claim
     for what in ("labels", "estimates"):
         assert found[f"{what}-four-together"][0] is True
-        holds, _, uncertainty = found[f"{what}-au17-alone"]
-        assert holds is True and "4 of 4 intervals" in uncertainty
+        holds, because, uncertainty = found[f"{what}-au17-alone"]
+        assert holds is None and "within ±0.1" in because  # eight people are too few
+        assert uncertainty.startswith("95 % over people: all four within ")
     for claim in ("no-level-5", "au12-0-as-5"):
         assert found[claim][0] is False, claim
     # the same correlations are not larger; nothing is wrong, so nothing is close
@@ -138,14 +156,14 @@ def test_the_missing_5s_and_the_errors_of_level_1():
     assert holds is True and because.startswith("none for AU10, AU14, AU17; ")
     assert because.endswith("AU17 0 frames")
     assert found["au12-level-1"][0] is True
-    assert found["au12-level-1"][1].startswith("9 of 9 errors did")
+    assert found["au12-level-1"][1].startswith("9 of 9 errors did, 100.0 %")
     holds, because, _ = found["au12-0-as-5"]
     assert len(set(subjects[zeros[:2]])) == 1
     assert holds is True and because.startswith("2 frames of 1 person, out of ")
     estimates[ones[:5], 2] = 4
     assert judged(labels, estimates, subjects)["au12-level-1"][:2] == (
         False,
-        "4 of 9 errors did; the rule asks for 95 %",
+        "4 of 9 errors did, 44.4 %; the rule asks for 95 %",
     )
 
 
@@ -156,10 +174,19 @@ def test_larger_means_larger_beyond_the_choice_of_people():
     assert found["larger-correlation"][0] is True
     assert found["estimates-four-together"][0] is False  # AU17 is with them
     assert found["estimates-au17-alone"][0] is False
-    assert "0 of 4 intervals" in found["estimates-au17-alone"][2]
-    strong = pd.DataFrame(np.full((5, 5), 0.99), AU_NAMES, AU_NAMES)
+    strong = pair_sums(same, subjects)
     weaker = judged(labels, read_off(labels), subjects, training=strong)
     assert weaker["larger-correlation"][0] is False
+    few = pair_sums(labels[:120], subjects[:120])  # of two people
+    vague = judged(labels, read_off(labels), subjects, training=few)
+    assert vague["larger-correlation"][0] is None
+
+
+def test_no_correlation_means_an_interval_within_the_margin():
+    labels, subjects = made_up(people=60, frames=120)
+    apart = read_off(labels)
+    apart[:, 4] = np.random.default_rng(3).permutation(apart[:, 4])
+    assert judged(labels, apart, subjects)["estimates-au17-alone"][0] is True
 
 
 def test_runs_that_disagree_leave_a_claim_undecided():
@@ -169,11 +196,13 @@ def test_runs_that_disagree_leave_a_claim_undecided():
     holds, because, uncertainty = judged(labels, runs, subjects)["similar-distribution"]
     assert holds is None
     assert because == judged(labels, good, subjects)["similar-distribution"][1]
-    assert uncertainty.endswith("holds in 2 of 3 runs (seed 42, 43)")
+    assert uncertainty.endswith(
+        "; holds with seed 42 and 43, does not hold with seed 44"
+    )
     agreed = judged(labels, {1: good, 2: good}, subjects)["similar-distribution"]
-    assert agreed[0] is True and agreed[2].endswith("holds in 2 of 2 runs")
+    assert agreed[0] is True and agreed[2].endswith("; the same in all 2 runs")
     never = judged(labels, {1: shifted, 2: shifted}, subjects)["similar-distribution"]
-    assert never[0] is False and never[2].endswith("holds in 0 of 2 runs")
+    assert never[0] is False and never[2].endswith("; the same in all 2 runs")
 
 
 def test_the_labels_are_judged_by_what_is_public_or_by_those_at_hand():

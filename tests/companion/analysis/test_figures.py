@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from aulib import UNKNOWN
+from companion.analysis.figure_claims import correlation_table, read_pair_sums
 from companion.base.paths import ROOT, run_directory
 from companion.base.profiles import load_profile
 from companion.bp4d import AU_NAMES
@@ -104,7 +105,7 @@ def test_figure_7_is_of_pearsons_r(epochs, name, panel, what, which):
 
 def test_figure_7s_training_labels_are_those_recorded(epochs):
     table = read("figure_7").query("panel == 'labels, training'").set_index("au")
-    recorded = pd.read_csv(RECORDED / "training_correlations.csv", index_col=0)
+    recorded = correlation_table(read_pair_sums(RECORDED / "training_pairs.csv"))
     pd.testing.assert_frame_equal(
         table[list(AU_NAMES)], recorded, check_names=False, atol=2e-6
     )

@@ -9,6 +9,7 @@ from aulib.icc import icc_3_1
 from companion.analysis.icc_report import (
     beyond,
     describe_clip,
+    describe_gaps,
     describe_places,
     describe_strongest,
     describe_ways,
@@ -61,13 +62,29 @@ def test_ways_are_drawn_in_order_cut_and_large_ones_coloured():
 
 def test_ways_are_counted():
     assert describe_ways(OFF_BY, 0.009, ["a", "b"]) == (
-        "2 of 3 ways move the mean by more than 0.009, the gain in Table II. Of the 2 "
-        "in the question, “b” moves it most, by −0.200."
+        "2 of 3 ways move the mean by more than 0.009, the gain in Table II. The list "
+        "is ours, so this count is no rate. Of the 2 in the question, “b” moves it "
+        "most, by −0.200."
     )
     said = describe_ways(OFF_BY - 0.0003, 0.004, ["a"])  # a: .0037, equal by its digits
     assert said.startswith("2 of 3 ways")
-    assert "Table II. “a” changes it by +0.004, which rounds to the gain. Of" in said
+    assert (
+        "rate. “a” changes it by +0.004, which rounds to the gain, so it is drawn grey."
+        in said
+    )
     assert beyond(OFF_BY - 0.0003, 0.003).all()
+
+
+def test_ways_for_both_networks():
+    scores = pd.DataFrame({"off by": {"rule": 0.0} | OFF_BY.to_dict()})
+    gaps = pd.Series({"rule": 0.006, "a": 0.005, "b": 0.009, "c": 0.026})
+    assert describe_gaps(scores, gaps, 0.009) == (
+        "By Table II's rule the networks differ by +0.006. 2 ways that treat both "
+        "alike move the score by more than 0.009; 1 of them move the difference by no "
+        "more than that. Over all ways that treat both alike it is +0.005 to +0.026; "
+        "“c” changes it most, to +0.026."
+    )
+    assert describe_gaps(scores, gaps[:2], 0.009).startswith("No way moves both")
 
 
 @pytest.mark.parametrize("clipped, verb", [(0.8, "raises"), (0.7, "does not raise")])

@@ -45,3 +45,7 @@ def test_margins_are_one_with_the_factor_2_alone():
     assert shared_margin(2.0) == pytest.approx(1)
     assert shared_margin(1.0) == pytest.approx(0.8, abs=1e-3)
     assert shared_margin(4.0) == pytest.approx(0.9, abs=1e-3)
+    # below -.5 the answer to level 0 is right and the loss a line: 2.5 of 11 levels
+    ends = shared_margin(2.0, levels=(0, 5), outputs=(-3, 8))
+    assert ends == pytest.approx(1 - 2.5 / 11, abs=1e-3)
+    assert shared_margin(2.0, levels=(0, 5)) == pytest.approx(1)

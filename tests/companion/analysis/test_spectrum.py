@@ -22,7 +22,6 @@ from companion.analysis.spectrum import (
     percent,
     read_spectrum,
     recorded_curves,
-    restored_share,
     spectrum,
     spectrum_table,
     variance_by_group,
@@ -215,24 +214,6 @@ def test_the_curves_of_other_profiles(tmp_path, monkeypatch):
     curves = recorded_curves("ours")
     assert list(curves) == ["before, another", "before, small"]
     pd.testing.assert_frame_equal(curves["before, small"], CURVES["one"])
-
-
-def test_what_a_linear_map_restores():
-    """Of two equal columns one restores both; the third is independent of them."""
-    one, other = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
-    everything = np.column_stack([one, one, other])
-    assert restored_share(everything[:, :1], everything) == pytest.approx(2 / 3)
-    assert restored_share(everything[:, 1:], everything) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("k", [1, 3, 6])
-def test_no_k_elements_restore_more_than_k_components(k):
-    rows = np.random.default_rng(0).normal(size=(40, 8)) * np.arange(1, 9)
-    rows -= rows.mean(axis=0)
-    held = spectrum(rows)[:k].sum() / spectrum(rows).sum()
-    directions = np.linalg.svd(rows, full_matrices=False)[2][:k]
-    assert restored_share(rows @ directions.T, rows) == pytest.approx(held)
-    assert restored_share(rows[:, :k], rows) < held
 
 
 def test_percent():

@@ -106,7 +106,8 @@ def runs_of_two(of_b: list[float]) -> pd.DataFrame:
 )
 def test_the_interval_of_the_difference_is_compared(half, found):
     said = describe_difference(two_intervals(half), runs_of_two([0.6, 0.6]))
-    assert f"and {2 * half:.3f} for their difference: {found}." in said
+    assert f"and {2 * half:.3f} for their difference (from unrounded " in said
+    assert f"numbers): {found}." in said
     assert (
         "wider than each: √(0.060² + 0.080²) = 0.100. The interval that we found"
         in said
@@ -117,7 +118,7 @@ def test_intervals_of_one_width():
     table = two_intervals(0.04)
     table.loc[:5, ["low", "high"]] = [0.46, 0.54]  # of a
     said = describe_difference(table, runs_of_two([0.6, 0.6]))
-    assert "difference: about as wide as each, neither wider nor narrower." in said
+    assert "numbers): about as wide as each, neither wider nor narrower." in said
     assert "On no AU is every run of one network ahead of the other's. On AU06" in said
 
 
@@ -150,19 +151,26 @@ def test_the_difference_in_words():
 
 
 def test_rows_in_words():
-    ends = ["best low", "best high", "seeds low", "seeds high"]
-    differences = pd.DataFrame(
-        [[0.1, 0.2, -1, 1], [-0.2, -0.1, np.nan, np.nan]], ["a", "b, too"], ends
-    )
-    scores = pd.DataFrame(0.5, ["proposed", "a", "b, too"], [*AU_NAMES, "mean"])
+    columns = ["best", "best low", "best high", "seeds", "seeds low", "seeds high"]
+    rows = {
+        "a": [0.15, 0.1, 0.2, 0.1, -1, 1],
+        "b, too": [-0.15, -0.2, -0.1, *[np.nan] * 3],
+        "c": [0.02, -0.003, 0.04, 0.02, 0.0009, 0.04],
+        "d": [0.2, 0.1, 0.3, 0.2, 0.1, 0.3],
+        "e": [-0.2, -0.3, -0.1, -0.2, -0.3, -0.1],
+    }
+    differences = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    scores = pd.DataFrame(0.5, ["proposed", *rows], [*AU_NAMES, "mean"])
     scores.loc["a", "AU17"] = 0.01
     assert describe_rows(differences, scores).splitlines() == [
-        "- Over people, clearly better than the proposed network: *a*. Clearly worse: "
-        "*b, too*.",
-        "- Over seeds, clearly better than the proposed network: none. Clearly worse: "
-        "none.",
-        "- If nothing differed, at least one of 2 exact and independent intervals "
-        "would leave out 0 with a probability of 1 − .95² = 10 %.",
+        "- Over people and over seeds, clearly better than the proposed network: *d*. "
+        "Clearly worse: *e*.",
+        "- *a* is clearly better over people, but within chance over seeds.",
+        "- *b, too* is clearly worse over people, but of unknown certainty over seeds.",
+        "- *c* is undecided over seeds: an end of its interval is within 0.001 of 0. "
+        "Over people it is within chance.",
+        "- If nothing differed, at least one of 5 exact and independent intervals "
+        "would leave out 0 with a probability of 1 − .95⁵ = 23 %.",
         "- *a* has not learned AU17: its ICC is 0.010, below 0.25.",
     ]
 

@@ -18,7 +18,7 @@ def test_every_run_of_the_profile_is_recorded_with_its_provenance():
         for seed in (42, 43, 44):
             assert f"{model}_{seed}/outputs.parquet" in names
             assert f"{model}_{seed}/provenance.json" in names
-    assert "standin/training_correlations.csv" in names
+    assert "standin/training_pairs.csv" in names
     assert "standin/components_by_frames.csv" in names
     assert "standin/spectrum_without.csv" in names
     assert not [name for name in names if name.endswith(".pt")]
