@@ -17,6 +17,8 @@ PATH = ROOT / "data" / "paper" / "claims.csv"
 
 VERDICTS = {True: "holds", False: "does not hold", None: "cannot be decided here"}
 OPEN = "undecided"
+OPEN_CLAIMS = "open-claims"
+"""The anchor of the claims that nothing at hand can decide."""
 
 EVIDENCE = {
     "print": "the paper's own print",
@@ -171,6 +173,7 @@ def claims_table(rows: list[Claim], title: str) -> str:
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
     for row in rows:
         anchor = re.sub(r"[^\w\- ]", "", row["heading"].lower()).replace(" ", "-")
+        anchor = OPEN_CLAIMS if row["reason"] else anchor
         verdict = row["verdict"] + (", literally" if literally(row) else "")
         cells = [row["section"], f"[{row['english']}](#{anchor})", verdict]
         cells += [row["here"] or "–"] if title else []
@@ -230,8 +233,11 @@ def count_verdicts(rows: list[Claim], title: str, about: str = "of the paper") -
         lines.append(f"- {row['section']}: {row['english']}.{kindly}")
     head = "This does not hold" if no == 1 else "These do not hold"
     some = sum(map(literally, wrong))
-    head += f", {some} of them only if taken at their word:" if some else ":"
-    return "\n".join([said, "", head, "", *lines] if wrong else [said])
+    if some and no == 1:
+        head += ", taken at its word"
+    elif some:
+        head += f", {some} of them only if taken at their word"
+    return "\n".join([said, "", f"{head}:", "", *lines] if wrong else [said])
 
 
 def list_reasons(rows: list[Claim]) -> str:
@@ -241,7 +247,7 @@ def list_reasons(rows: list[Claim]) -> str:
         for row in rows
         if row["verdict"] == VERDICTS[None] and not row["here"]
     ]
-    head = "Nothing at hand bears on these, for the reason in italics:"
+    head = f'<a id="{OPEN_CLAIMS}"></a>These stay open, for the reason in italics:'
     return "\n".join([head, "", *lines])
 
 

@@ -13,6 +13,9 @@ from companion.analysis.evidence import Judgement
 from companion.bp4d import AU_NAMES
 
 RESAMPLES = 1_000
+BATCH_RESAMPLES, BATCHES = 200, 200
+"""Resamples of the people, and batches that each of them draws."""
+
 RARE = 1e-3
 """A label vector is rare if at most this share of the frames has it."""
 
@@ -130,32 +133,39 @@ def frequent_is_used_little(labels: np.ndarray, subjects: np.ndarray) -> Judgeme
 
 
 def batches_are_more_even(
-    labels: np.ndarray, weights: np.ndarray, batch_size: int, batches: int = 500
+    labels: np.ndarray, subjects: np.ndarray, batch_size: int
 ) -> Judgement:
     """Are the levels within a batch more evenly spread if Eq. 1 and 2 draw it?
 
     Args:
-        labels: int array (M, Q), levels 0..5.
-        weights: float array (M,), of Eq. 1.
+        labels, subjects: as in `vector_counts`.
         batch_size: frames of a batch.
-        batches: how many are drawn each way.
     """
+    vectors, counts = vector_counts(labels, subjects)
+    drawn = np.concatenate(
+        [np.ones((1, len(counts)), int), resamples(len(counts), BATCH_RESAMPLES, 0)]
+    )
     generator = np.random.default_rng(0)
-    size, among = (batches, batch_size), len(labels)
-    plain = generator.integers(0, among, size)
-    drawn = generator.choice(among, size, p=weights / weights.sum())
-    each = [_batch_balance(labels[rows]) for rows in (plain, drawn)]
-    gap = each[1].mean() - each[0].mean()
-    half = 1.96 * np.sqrt(sum(values.var(ddof=1) / batches for values in each))
+
+    def balance(frames: np.ndarray) -> float:
+        size = (BATCHES, batch_size)
+        rows = generator.choice(len(vectors), size, p=frames / frames.sum())
+        return float(_batch_balance(vectors[rows]).mean())
+
+    each = np.array(
+        [
+            (balance(frames), balance(frames * vector_weights(vectors, frames)))
+            for frames in (drawn @ counts).astype(float)
+        ]
+    )
+    plain, by_draws = each[0]
+    low, high = percentile_interval(each[1:, 1] - each[1:, 0])
     because = (
         f"the entropy of the levels within a batch of {batch_size}, mean over the AUs, "
-        f"is {each[1].mean():.2f} with the draws and {each[0].mean():.2f} without"
+        f"is {by_draws:.2f} with the draws and {plain:.2f} without"
     )
-    uncertainty = (
-        f"difference {gap:z.3f}, 95 % over {batches} batches {gap - half:z.3f} to "
-        f"{gap + half:z.3f}"
-    )
-    holds = None if abs(gap) <= half else bool(gap > 0)
+    uncertainty = f"difference, 95 % over people: {low:z.2f} to {high:z.2f}"
+    holds = True if low > 0 else False if high < 0 else None
     return holds, because, uncertainty
 
 

@@ -100,10 +100,10 @@ def failing_sentences(
             line += f" All of them have *{', '.join(shared)}*."
         whole = [name for name, aus in failing(own).items() if au in aus]
         if whole:
-            means = own[own["model"].isin(whole)].groupby("model")["last"].mean()
+            means = own.loc[own["model"].isin(whole), "last"]
             where = _combinations(whole, levels_of, titles)
             line += f" They include every run with {where}; "
-            line += f"their mean ICC over the AUs is {_range(means, 3)}."
+            line += f"the mean ICC of these runs over the AUs is {_range(means, 3)}."
         lines.append(line)
     if own.empty:
         return ["No run has learned anything."]

@@ -36,8 +36,11 @@ from companion.training.outputs import mean_score
 Judgement = tuple[bool | None, str, str]
 """Whether the claim holds, because, and the uncertainty."""
 
-REGRESSION = "pretrained-x1-drop50-shuffle"
-"""The model of the grid `ablation` that shares all but the method with `classifier`."""
+PARTNERS = {
+    "targets × 1": "pretrained-x1-drop50-shuffle",
+    "targets × 2": "pretrained-x2-drop50-shuffle",
+}
+"""The models of the grid `ablation` that share all but the method with `classifier`."""
 
 CLASSES, EXPECTATION = "classifier", "classifier, by expectation"
 """Two answers of the same trainings."""
@@ -246,7 +249,7 @@ def regression_runs(profile: str, source: str) -> dict[Run, np.ndarray]:
 
     Returns:
         (name, seed) → float64 (E, S, Q, 6), the names being `CLASSES`, `EXPECTATION`
-        and "regression"; empty if one of them has no finished run.
+        and those of `PARTNERS`; empty if one of them has no finished run.
     """
     models = grid_models(load_grid("table_2"), load_profile(profile))
     trained, _ = read_grid(profile, source, "table_2")
@@ -257,11 +260,12 @@ def regression_runs(profile: str, source: str) -> dict[Run, np.ndarray]:
     except FileNotFoundError:  # this profile's ablation is not recorded
         ablation = {}
     sums = {
-        ("regression", seed): own
+        (name, seed): own
+        for name, partner in PARTNERS.items()
         for (model, seed), own in ablation.items()
-        if model == REGRESSION
+        if model == partner
     }
-    if not (sums and rows):
+    if not (rows and {name for name, _ in sums} == {*PARTNERS}):
         return {}
     for name, row in rows.items():
         sums |= {(name, seed): own for seed, own in row.sums.items()}
@@ -276,10 +280,13 @@ def regression_table(sums: dict[Run, np.ndarray], count: int = 2_000) -> pd.Data
         count: the number of resamples of the people.
 
     Returns:
-        As `pair_differences`, a row for the most probable level and one for the
-        expectation; empty without runs.
+        As `pair_differences`, a row for each partner and answer; empty without runs.
     """
-    pairs = {f"regression less {name}": ("regression", name) for name in _answers(sums)}
+    pairs = {
+        f"{partner}, less {answer}": (partner, answer)
+        for answer in _answers(sums)
+        for partner in PARTNERS
+    }
     return pair_differences(sums, pairs, count)
 
 
@@ -288,25 +295,31 @@ def better_by_regression(
 ) -> Judgement:
     """Does regression score higher than the same network as a classifier?
 
+    A classifier has no factor on its targets, so both factors are its partners: the
+    claim holds, or does not, if both of them say so. The classifier's answer is the
+    most probable level.
+
     Args:
         sums: from `regression_runs`.
         differences: its `regression_table`.
     """
     if differences.empty:
         return None, "no runs differ in this alone", "no runs"
-    means = run_table(sums).groupby("model")[["last", "best"]].mean()
-    each = ", ".join(
-        f"{name} {means.loc[name, 'last']:.3f} ({means.loc[name, 'best']:.3f})"
-        for name in ("regression", *_answers(sums))
+    means = run_table(sums).groupby("model")["last"].mean()
+    each = "; ".join(
+        f"{name} {means[name]:.3f}" for name in [*PARTNERS, *_answers(sums)]
     )
-    row = differences.iloc[0]
     because = (
         "with the same start, rate, dropout and sampler, the mean ICC over the seeds "
-        f"at the last (best) epoch is: {each}; {differences.index[0]} is "
-        f"{signed(row['size'])}"
+        f"at the last epoch is, of regression with {each}"
     )
-    holds, uncertainty = clear_of_chance(row)
-    return holds, because, uncertainty
+    found, said = {}, []
+    for partner in PARTNERS:
+        row = differences.loc[f"{partner}, less {CLASSES}"]
+        found[partner], interval = clear_of_chance(row)
+        said.append(f"{partner}, less {CLASSES}: {signed(row['size'])} ({interval})")
+    holds = found[partner] if len({*found.values()}) == 1 else None
+    return holds, because, "; ".join(said)
 
 
 def _answers(sums: dict[Run, np.ndarray]) -> list[str]:

@@ -491,9 +491,10 @@ def _alone(what: str, several: list[np.ndarray], drawn: np.ndarray | None) -> Fi
     """
     claim = f"{what}-au17-alone"
     strongest = max(np.abs(r[WITH_17]).max() for r in several)
-    because = f"with AU17, |r| is at most {strongest:.2f}; no correlation means within "
-    because += f"±{NO_CORRELATION}"
+    margin = f"no correlation means within ±{NO_CORRELATION}"
+    because = f"with AU17, |r| is at most {strongest:.2f}; {margin}"
     if drawn is None:
+        because += ", and so near to it an estimate without an interval decides nothing"
         return claim, None, because, "none: we keep no counts by person"
     low, high = percentile_interval(drawn[:, WITH_17])
     said = f"95 % over people: all four within {low.min():z.2f} to {high.max():z.2f}"

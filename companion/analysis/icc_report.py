@@ -202,6 +202,5 @@ def describe_strongest(recall: pd.Series, labels: np.ndarray) -> str:
     return (
         f"Of the frames at level 5, averaged over the AUs, *{most}* finds "
         f"{100 * found[most]:.0f} %, and *{least}* {100 * found[least]:.0f} %. Only "
-        f"{strongest:,} of {labels.size:,} labels are 5; they weigh little in a "
-        "covariance."
+        f"{strongest:,} of {labels.size:,} labels are 5."
     )

@@ -4,8 +4,11 @@ import pandas as pd
 
 from companion.analysis.claims import Finding
 
-OFF = "counts of unknown codes may be 16 too high"
-"""The sources do not agree on the number of frames; see `data/bp4d_statistics.json`."""
+OFF = (
+    "71,261 is the stand-in's number of frames; public lists have 71,245, so up to 16 "
+    "of the unknown codes may be of frames that do not exist"
+)
+"""See `evaluation_unknown` in `data/bp4d_statistics.json`."""
 
 ABSENT = (16, 26)
 """AUs of FACS in the lower face that Table I lacks: lower lip down, jaw drop."""
@@ -76,7 +79,8 @@ def people_findings(published: dict) -> list[Finding]:
         (
             "people-21-20",
             (odd, len(numbers) - odd) == (21, 20),
-            f"{odd} odd numbers of people and {len(numbers) - odd} even ones",
+            f"{odd} odd numbers of people and {len(numbers) - odd} even ones, the "
+            "development partition of FERA 2015; its test partition has other people",
             "",
         ),
         (

@@ -129,8 +129,9 @@ def describe_difference(intervals: pd.DataFrame, each_run: pd.DataFrame) -> str:
     elif max(one, two) > 1.1 * min(one, two):
         found = "between the two"
     why = (
-        " The interval that we found is narrower: a person who is hard for one network "
-        "is hard for the other, so that much of the scatter cancels in the difference."
+        " The interval that we found is narrower than that: a person who is hard for "
+        "one network is hard for the other, so that much of the scatter cancels in the "
+        "difference."
     )
     return (
         f"The mean's interval is {one:.3f} wide for the {first}, {two:.3f} for the "
@@ -200,12 +201,15 @@ def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
             for name in words.index[words[over] == "undecided"]
         ]
     lines.append(f"- {_by_chance(len(differences))}")
-    lines += [
-        f"- *{name}* has not learned {au}: its ICC is {row[au]:z.3f}, below "
-        f"{NOT_LEARNED}."
-        for name, row in scores[AUS].iterrows()
-        for au in row.index[row < NOT_LEARNED]
-    ]
+    for name, row in scores[AUS].iterrows():
+        for au in row.index[row < NOT_LEARNED]:
+            said = f"- *{name}* misses {au}: its ICC is {row[au]:z.3f}, below "
+            said += f"{NOT_LEARNED}."
+            other = f"{name}, by expectation"
+            if other in scores.index:
+                said += " By expectation, the same networks score "
+                said += f"{scores.loc[other, au]:z.3f}."
+            lines.append(said)
     return "\n".join(lines)
 
 

@@ -72,14 +72,11 @@ def test_frequent_vectors_are_drawn_less_than_once():
 
 
 def test_batches_become_more_even_by_the_draws():
-    labels, _ = made_up()
-    weights = sampling_weights(labels)
-    holds, _, uncertainty = draw_claims.batches_are_more_even(labels, weights, 16)
-    assert holds is True and "over 500 batches" in uncertainty
-    same = draw_claims.batches_are_more_even(labels, np.ones(len(labels)), 16)
-    assert same[0] is None
-    upside_down = np.where((labels == 0).all(axis=1), 1.0, 1e-6)
-    assert draw_claims.batches_are_more_even(labels, upside_down, 16)[0] is False
+    labels, subjects = made_up()
+    found = draw_claims.batches_are_more_even(labels, subjects, 16)
+    assert found[0] is True and "95 % over people" in found[2]
+    even = np.stack([np.roll(np.arange(600) % 6, shift) for shift in range(5)], axis=1)
+    assert draw_claims.batches_are_more_even(even, subjects, 16)[0] is None
 
 
 def test_the_balance_of_a_batch():

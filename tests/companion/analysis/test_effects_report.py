@@ -86,8 +86,8 @@ def test_runs_that_have_not_learned_an_au():
     assert failing_sentences(runs, LEVELS, TITLES) == [
         "7 of 24 runs have not learned AU17: its ICC there is 0.10 to 0.20, below "
         "0.25. In the other runs it is at least 0.60. All of them have *title a*. They "
-        "include every run with *title a, title x2*; their mean ICC over the AUs is "
-        "0.770."
+        "include every run with *title a, title x2*; the mean ICC of these "
+        "runs over the AUs is 0.760 to 0.780."
     ]
     runs.loc[runs["model"] == "b-x1-s", "AU17"] = 0.1
     (said,) = failing_sentences(runs, LEVELS, TITLES)

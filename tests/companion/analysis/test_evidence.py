@@ -62,22 +62,30 @@ def made_up(noise: dict[str, float]) -> dict:
     return sums
 
 
+ONCE, TWICE = evidence.PARTNERS
+
+
 @pytest.mark.parametrize(
-    "regression, classes, expected",
-    [(0.5, 2.0, True), (2.0, 0.5, False), (1.0, 1.0, None)],
+    "once, twice, classes, expected",
+    [
+        (0.5, 0.6, 2.0, True),
+        (2.0, 2.5, 0.5, False),
+        (2.0, 0.5, 1.0, None),  # the partners disagree
+        (1.0, 1.0, 1.0, None),
+    ],
 )
-def test_regression_against_classes(regression, classes, expected):
-    sums = made_up({"regression": regression, evidence.CLASSES: classes})
+def test_regression_against_classes(once, twice, classes, expected):
+    sums = made_up({ONCE: once, TWICE: twice, evidence.CLASSES: classes})
     table = evidence.regression_table(sums, count=200)
     last = run_table(sums).groupby("model")["last"].mean()
-    gap = last["regression"] - last[evidence.CLASSES]
-    assert table.index.tolist() == ["regression less classifier"]
-    assert table["size"].tolist() == pytest.approx([gap])
+    gaps = [last[partner] - last[evidence.CLASSES] for partner in (ONCE, TWICE)]
+    assert table.index.tolist() == [f"{p}, less classifier" for p in (ONCE, TWICE)]
+    assert table["size"].tolist() == pytest.approx(gaps)
     holds, because, uncertainty = evidence.better_by_regression(sums, table)
     assert holds is expected
-    row = table.iloc[0]
-    assert f"{row['lower']:+.3f}".replace("-", "−") in uncertainty
-    assert f"regression {last['regression']:.3f} (" in because
+    for lower in table["lower"]:
+        assert f"{lower:+.3f}".replace("-", "−") in uncertainty
+    assert f"{ONCE} {last[ONCE]:.3f}; {TWICE} {last[TWICE]:.3f}" in because
 
 
 @pytest.mark.parametrize(
@@ -175,7 +183,7 @@ def test_by_how_much_people_move_an_au():
 
 
 def test_two_answers_of_one_training_count_once():
-    sums = made_up({"regression": 1.0, evidence.CLASSES: 1.2})
+    sums = made_up({ONCE: 1.0, TWICE: 1.0, evidence.CLASSES: 1.2})
     both = sums | {
         (evidence.EXPECTATION, seed): own
         for (name, seed), own in sums.items()
@@ -195,7 +203,7 @@ def test_without_runs_nothing_is_said():
 def test_the_recorded_pair():
     sums = evidence.regression_runs("standin", "recorded")
     assert {name for name, _ in sums} == {
-        "regression",
+        *evidence.PARTNERS,
         evidence.CLASSES,
         evidence.EXPECTATION,
     }

@@ -117,6 +117,6 @@ def test_the_strongest_level():
     recall = pd.Series({"a": 0.25, "b": 0.0, "c": np.nan})
     assert describe_strongest(recall, np.array([5, 0, 0, 0])) == (
         "Of the frames at level 5, averaged over the AUs, *a* finds 25 %, and *b* 0 %. "
-        "Only 1 of 4 labels are 5; they weigh little in a covariance."
+        "Only 1 of 4 labels are 5."
     )
     assert describe_strongest(recall * np.nan, np.array([0])) == "No label is 5."

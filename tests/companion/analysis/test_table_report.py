@@ -162,6 +162,9 @@ def test_rows_in_words():
     differences = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     scores = pd.DataFrame(0.5, ["proposed", *rows], [*AU_NAMES, "mean"])
     scores.loc["a", "AU17"] = 0.01
+    twin = scores.loc[["a"]].rename(index={"a": "a, by expectation"}).assign(AU17=0.4)
+    said = describe_rows(differences, pd.concat([scores, twin])).splitlines()[-1]
+    assert said.endswith("below 0.25. By expectation, the same networks score 0.400.")
     assert describe_rows(differences, scores).splitlines() == [
         "- Over people and over seeds, clearly better than the proposed network: *d*. "
         "Clearly worse: *e*.",
@@ -171,7 +174,7 @@ def test_rows_in_words():
         "Over people it is within chance.",
         "- If nothing differed, at least one of 5 exact and independent intervals "
         "would leave out 0 with a probability of 1 − .95⁵ = 23 %.",
-        "- *a* has not learned AU17: its ICC is 0.010, below 0.25.",
+        "- *a* misses AU17: its ICC is 0.010, below 0.25.",
     ]
 
 
