@@ -284,6 +284,7 @@ rule claims:
         sources("analysis"),
         "data/paper_table_2.csv",
         "data/paper/claims.csv",
+        "data/paper/five_best.csv",
         "data/paper/literature.csv",
         "data/paper/table_1.csv",
         "data/bp4d_statistics.json",

@@ -25,10 +25,14 @@ EVIDENCE = {
     "algebra": "algebra",
     "public counts": "public counts of BP4D",
     "literature": "another publication",
-    "runs": "training runs, or draws from labels",
+    "runs": "our training runs",
+    "draws": "draws from our labels",
     "BP4D": "the data set or the authors' runs",
 }
 """What can decide a claim, as named in the list."""
+
+OURS = ("runs", "draws")
+"""Evidence of the data at hand, which can't decide a claim if they are a stand-in."""
 
 EXACT = {
     "print": "none: print is compared with print",
@@ -99,8 +103,8 @@ class Verdicts:
             claim: its identifier in `data/paper/claims.csv`.
             holds: whether it holds; None if that can't be told.
             because: the reason, in words and numbers.
-            uncertainty: an interval and what it is over. Needed if the evidence is
-                runs and something was found; else what `EXACT` says.
+            uncertainty: an interval and what it is over. Needed if the evidence is in
+                `OURS`; else what `EXACT` says.
 
         Raises:
             KeyError: the list has no such claim.
@@ -149,9 +153,11 @@ class Verdicts:
             raise KeyError(f"{PATH}: no claim is called '{claim}'")
         known = {"claim": claim, **self._claims.loc[claim]}
         holds = None if holds is None else bool(holds)
-        ours = known["evidence"] == "runs"
+        ours = known["evidence"] in OURS
         if ours and not uncertainty:
-            raise ValueError(f"'{claim}' is judged by runs: say how certain they are")
+            raise ValueError(
+                f"'{claim}' is judged by runs or draws: say how certain they are"
+            )
         here = ""
         if ours and self.standin:
             here, holds = OPEN if holds is None else VERDICTS[holds], None

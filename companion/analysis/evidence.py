@@ -181,10 +181,10 @@ def steadier_over_seeds(
         return None, because, "equal scores have no ratio of variances"
     ratio = (sd[0] / sd[1]) ** 2
     limit = stats.f.ppf(0.95, len(baseline) - 1, len(proposed) - 1)
-    because += f", a ratio of variances of {ratio:.1f}"
+    because += f", unrounded a ratio of variances of {ratio:.1f}"
     uncertainty = (
         f"with {len(baseline)} and {len(proposed)} runs, chance alone gives ratios up "
-        f"to {limit:.0f} in 95 % of cases"
+        f"to {limit:.0f} in 95 % of cases (the F distribution)"
     )
     clear = max(ratio, 1 / ratio) > limit
     return (bool(ratio > 1) if clear else None), because, uncertainty
