@@ -232,6 +232,7 @@ rule table_2:
         "aulib/icc.py",
         sources("analysis"),
         "data/paper_table_2.csv",
+        "data/paper/five_best.csv",
         "notebooks/grids/table_2.yaml",
         notebook="notebooks/04_table_2.ipynb",
     output:

@@ -61,9 +61,9 @@ def vector_weights(vectors: np.ndarray, frames: np.ndarray) -> np.ndarray:
     return np.prod(rarity[..., columns, vectors], axis=-1)
 
 
-def _resampled(counts: np.ndarray) -> np.ndarray:
+def _resampled(counts: np.ndarray, count: int = RESAMPLES) -> np.ndarray:
     """Frames of each vector, of all people first and of resamples: (1 + R, V)."""
-    drawn = resamples(len(counts), RESAMPLES, 0)
+    drawn = resamples(len(counts), count, 0)
     return np.concatenate([np.ones((1, len(counts)), np.int64), drawn]) @ counts
 
 
@@ -142,9 +142,6 @@ def batches_are_more_even(
         batch_size: frames of a batch.
     """
     vectors, counts = vector_counts(labels, subjects)
-    drawn = np.concatenate(
-        [np.ones((1, len(counts)), int), resamples(len(counts), BATCH_RESAMPLES, 0)]
-    )
     generator = np.random.default_rng(0)
 
     def balance(frames: np.ndarray) -> float:
@@ -155,7 +152,7 @@ def batches_are_more_even(
     each = np.array(
         [
             (balance(frames), balance(frames * vector_weights(vectors, frames)))
-            for frames in (drawn @ counts).astype(float)
+            for frames in _resampled(counts, BATCH_RESAMPLES).astype(float)
         ]
     )
     plain, by_draws = each[0]
