@@ -19,7 +19,7 @@
 ##   make pretrain    the weights that stand in for ImageNet, made again
 ##                    40 min; gives runs/standin/pretrained/standin_vgg16.pt
 ##   make verify      computes every recorded table and figure's numbers again and names what differs
-##                    2 min
+##                    3 to 6 min
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; the one target that writes files that git keeps
 ##   make stress      the tests that take longer
@@ -128,7 +128,8 @@ figures: $(INSTALLED)
 	done
 
 verify: $(INSTALLED)
-	@for name in 04_table_2 05_figures 06_ablation 07_icc 08_claims; do \
+	@$(VENV) -m companion.standin standin
+	@for name in 01_data_cleaning 04_table_2 05_figures 06_ablation 07_icc 08_claims; do \
 		$(NOTEBOOK) notebooks/$$name.ipynb runs/standin/recorded/$$name.ipynb || exit 1; \
 	done
 	@$(VENV) -m companion.workflow.verify
