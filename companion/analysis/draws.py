@@ -208,7 +208,7 @@ def draw_shares(labels: np.ndarray, times: np.ndarray, title: str) -> Figure:
         ax.bar(LEVELS, bars, width=0.8)
         ax.step(edges, [*line, line[-1]], where="post", color="black", lw=0.8)
         ax.set(title=name, xlabel="level", xticks=LEVELS)
-    axes[0].set_ylabel("share of the frames")
+    axes[0].set_ylabel("share")
     words = "training frames (line) and draws of one epoch (bars)"
     figure.suptitle(f"{title}: {words}", fontsize=8)
     plt.close(figure)

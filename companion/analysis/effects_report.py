@@ -207,7 +207,7 @@ def smaller_spread_sentence(
 
 
 def within_sentences(table: pd.DataFrame, hard: list[str]) -> list[str]:
-    """The effect of each change in each combination of others; Markdown.
+    """The smallest and the largest effect of each change, and where; Markdown.
 
     Args:
         table: from `companion.analysis.effects_cells.effects_within`, with the columns
@@ -216,12 +216,26 @@ def within_sentences(table: pd.DataFrame, hard: list[str]) -> list[str]:
     """
     lines = []
     for (effect, first), own in table.groupby(["effect", "instead of"], sort=False):
-        line = f"*{effect}* instead of *{first}*: {_by_chance(own, own['within'])}."
+        line = f"*{effect}* instead of *{first}*: {_extremes(own)}."
         others = of_others(own) if hard else own[:0]
         if len(others):
-            line += f" Without {_and(hard)}: {_by_chance(others, others['within'])}."
+            line += f" Without {_and(hard)}: {_extremes(others)}."
         lines.append(line)
     return lines
+
+
+def _extremes(table: pd.DataFrame) -> str:
+    """The smallest and the largest of some effects, where they are, and their verdicts.
+
+    Args:
+        table: rows of `companion.analysis.effects_cells.effects_within`.
+    """
+    said = [
+        f"{signed(row['size'])}, {VERDICTS[verdict(row)]}"
+        + (f", with *{row['within']}*" if row["within"] else "")
+        for _, row in table.sort_values("size", kind="stable").iterrows()
+    ]
+    return said[0] if len(said) == 1 else f"from {said[0]}; to {said[-1]}"
 
 
 def of_others(table: pd.DataFrame) -> pd.DataFrame:
@@ -547,18 +561,6 @@ def _names(levels: dict[str, str], titles: Titles) -> list[str]:
 
 def _titles(titles: list[str]) -> str:
     return "*" + ", ".join(titles) + "*"
-
-
-def _by_chance(table: pd.DataFrame, names: pd.Series) -> str:
-    """Sizes and names, by verdict, the largest first."""
-    order = table["size"].abs().to_numpy().argsort(kind="stable")[::-1]
-    parts: dict[str, list[str]] = {word: [] for word in VERDICTS}
-    for place in order:
-        row, name = table.iloc[place], names.iloc[place]
-        text = signed(row["size"]) + (f" (*{name}*)" if name else "")
-        parts[verdict(row)].append(text)
-    groups = [f"{_and(own)}, {VERDICTS[word]}" for word, own in parts.items() if own]
-    return "; ".join(groups)
 
 
 def _and(parts: list[str]) -> str:

@@ -157,7 +157,7 @@ def steadier_over_seeds(
     """Is the proposed network more robust over trainings?
 
     It is if its variance over seeds is smaller by more than chance makes it in 95 % of
-    cases (an F-test, one-sided); it is not if it is larger by as much.
+    cases, it is not if it is larger by as much (an F-test, two-sided).
 
     Args:
         baseline, proposed: float arrays, the mean ICC of each run at its best epoch.
@@ -180,11 +180,12 @@ def steadier_over_seeds(
     if min(np.ptp(baseline), np.ptp(proposed)) == 0:
         return None, because, "equal scores have no ratio of variances"
     ratio = (sd[0] / sd[1]) ** 2
-    limit = stats.f.ppf(0.95, len(baseline) - 1, len(proposed) - 1)
+    limit = stats.f.ppf(0.975, len(baseline) - 1, len(proposed) - 1)
     because += f", unrounded a ratio of variances of {ratio:.1f}"
     uncertainty = (
-        f"with {len(baseline)} and {len(proposed)} runs, chance alone gives ratios up "
-        f"to {limit:.0f} in 95 % of cases (the F distribution)"
+        f"with {len(baseline)} and {len(proposed)} runs, chance alone makes the larger "
+        f"variance up to {limit:.0f} times the smaller in 95 % of cases (the F "
+        "distribution)"
     )
     clear = max(ratio, 1 / ratio) > limit
     return (bool(ratio > 1) if clear else None), because, uncertainty

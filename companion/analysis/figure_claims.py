@@ -371,7 +371,7 @@ def _figure_6(
         ),
         (
             "au12-level-1",
-            bool(beside >= NEARLY_ALL * wrong) if wrong else None,
+            _larger(least, most, NEARLY_ALL) if wrong else None,
             f"{beside} of {wrong} errors did, {share:.1f} %; the rule asks for "
             f"{100 * NEARLY_ALL:.0f} %",
             f"95 % over people {100 * least:.0f} to {100 * most:.0f} %",
@@ -470,7 +470,7 @@ def _together(
     because += f"{strongest:.2f}"
     holds = None if np.isnan(gaps).any() else bool(min(gaps) > 0)
     if drawn is None:
-        said = "none: we keep no counts by person"
+        said = "unknown: we keep no counts by person"
         return f"{what}-four-together", holds, because, said
     lesser = drawn[:, ~WITH_17].min(axis=1) - np.abs(drawn[:, WITH_17]).max(axis=1)
     low, high = percentile_interval(lesser)
@@ -495,7 +495,7 @@ def _alone(what: str, several: list[np.ndarray], drawn: np.ndarray | None) -> Fi
     because = f"with AU17, |r| is at most {strongest:.2f}; {margin}"
     if drawn is None:
         because += ", and so near to it an estimate without an interval decides nothing"
-        return claim, None, because, "none: we keep no counts by person"
+        return claim, None, because, "unknown: we keep no counts by person"
     low, high = percentile_interval(drawn[:, WITH_17])
     said = f"95 % over people: all four within {low.min():z.2f} to {high.max():z.2f}"
     within = (low > -NO_CORRELATION) & (high < NO_CORRELATION)

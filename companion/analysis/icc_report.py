@@ -53,7 +53,7 @@ def draw_judges(
     for ax, (name, answers) in zip(axes, judges.items(), strict=True):
         ax.plot([0, 5], [0, 5], color="0.6", lw=0.8)
         ax.plot(truth + moves[0], answers + moves[1], ".", ms=2)
-        ax.set(title=f"{name}\nICC {scores[name]:.2f}", xlabel="coder's level")
+        ax.set(title=f"{name}\nICC {scores[name]:.3f}", xlabel="coder's level")
         ax.set_xticks(range(6))
     ax.figure.axes[0].set_ylabel("network's level")
 

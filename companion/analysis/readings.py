@@ -192,14 +192,14 @@ def describe_picture(
     found = "All five levels are as drawn."
     if misses:
         right = len(AU_NAMES) - len(misses)
-        found = f"{right} of 5 levels are as drawn. The network reads "
-        found += f"{', '.join(misses)}."
+        found = f"{right} of 5 levels {'is' if right == 1 else 'are'} as drawn. "
+        found += f"The network reads {', '.join(misses)}."
     found += f" One picture proves nothing either way. On the frames of {people} people"
     if not len(labels):
         return f"{found}, no frame has five known levels."
     gaps = np.abs(labels.astype(int) - estimates)
     exact, near = (100 * (gaps <= most).mean() for most in (0, 1))
     return (
-        f"{found}, {exact:.0f} % of the estimates are exactly the coder's level, and "
-        f"{near:.0f} % are at most one level off."
+        f"{found}, {exact:.0f} % of the estimates are exactly the coder's level, "
+        f"{near - exact:.0f} % one level off and {100 - near:.0f} % further off."
     )

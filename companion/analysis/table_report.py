@@ -1,5 +1,7 @@
 """Table II in words and pictures; the numbers are `scores`' and `rows`'."""
 
+from math import comb
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,6 +10,7 @@ from matplotlib.lines import Line2D
 from companion.analysis.effects_cells import NOT_LEARNED
 from companion.analysis.effects_report import RESAMPLING_ERROR, VERDICTS, verdict
 from companion.analysis.printing import any_by_chance, signed
+from companion.analysis.rows import welch_half_width
 from companion.bp4d import AU_NAMES
 
 AUS = list(AU_NAMES)
@@ -162,7 +165,12 @@ def _apart(each_run: pd.DataFrame, first: str, second: str) -> str:
     said = said or "on no AU is every run of one network ahead of the other's"
     overlap = ~(ahead[first] | ahead[second])
     said += f". On {_listed(overlap.index[overlap])} the runs overlap."
-    return said[0].upper() + said[1:]
+    by_chance = 2 / comb(len(one) + len(other), len(one))
+    return (
+        f"{said[0].upper()}{said[1:]} (If the networks did not differ, all runs of one "
+        "would be ahead of all of the other with a probability of "
+        f"{100 * by_chance:.0f} % for each AU.)"
+    )
 
 
 def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
@@ -211,6 +219,40 @@ def describe_rows(differences: pd.DataFrame, scores: pd.DataFrame) -> str:
                 said += f"{scores.loc[other, au]:z.3f}."
             lines.append(said)
     return "\n".join(lines)
+
+
+def describe_more_training(runs: pd.DataFrame, gaps: pd.DataFrame) -> str:
+    """What longer training changes, for each network and between the two; Markdown.
+
+    Args:
+        runs: `companion.analysis.scores.best_epochs` of each training, indexed by
+            training (the shorter one first), model and seed.
+        gaps: training → one network less the other, a row of
+            `companion.analysis.rows.difference_table`.
+    """
+    short, long = runs.index.unique("training")
+    said = []
+    for model in runs.index.unique("model"):
+        before, after = (runs.loc[(name, model)] for name in (short, long))
+        gain = after.mean() - before.mean()
+        half = welch_half_width(after["mean"].to_numpy(), before["mean"].to_numpy())
+        most = gain[AUS].idxmax()
+        low, high = signed(gain["mean"] - half), signed(gain["mean"] + half)
+        said.append(
+            f"- The {model} network gains {signed(gain['mean'])} over the seeds ({low} "
+            f"to {high}, Welch's interval). It gains most on {most}: "
+            f"{before[most].mean():.3f} becomes {after[most].mean():.3f}. "
+            f"The standard deviation over seeds goes from {before['mean'].std():.3f} "
+            f"to {after['mean'].std():.3f}."
+        )
+    parts = [
+        f"{name}, {told['best']} for the best runs ({told['best low']} to "
+        f"{told['best high']} over people) and {told['seeds']} over the seeds "
+        f"({told['seeds low']} to {told['seeds high']})"
+        for name, told in gaps.map(signed).iterrows()
+    ]
+    said.append(f"- Proposed less baseline: {'; '.join(parts)}.")
+    return "\n".join(said)
 
 
 def _direction(row: pd.Series, start: str) -> str:

@@ -68,7 +68,10 @@ def test_effects_are_those_of_the_ablation():
 
 def test_the_verdicts_are_counted():
     """The totals are those of the index that notebook 08 wrote."""
-    counts = pd.read_csv(TABLES / "claims.csv")["verdict"].value_counts()
+    claims = pd.read_csv(TABLES / "claims.csv")
+    counts = claims["verdict"].value_counts()
     yes, no, open_ = (counts[verdict] for verdict in VERDICTS.values())
-    said = f"judges {counts.sum()} claims: {yes} hold, {no} do not, {open_} cannot be "
+    only = (claims["verdict"] == VERDICTS[False]) & claims["kindly"].notna()
+    said = f"judges {counts.sum()} claims: {yes} hold, {no} do not ({only.sum()} only "
+    said += f"literally), {open_} cannot be "
     assert said + "decided here." in " ".join(README.split())

@@ -109,10 +109,10 @@ def test_effects_within_combinations_become_sentences():
     table = effects_within(LEVELS, TITLES, small, (0.0001, 4), ["start", "target"])
     first, second = within_sentences(table, [])
     assert first == (
-        "*title b* instead of *title a*: +0.011 (*title x2*) and +0.010 (*title x1*), "
-        "clear of chance."
+        "*title b* instead of *title a*: from +0.010, clear of chance, with *title "
+        "x1*; to +0.011, clear of chance, with *title x2*."
     )
-    assert second.startswith("*title x2* instead of *title x1*: −0.005 (*title a*) and")
+    assert second.startswith("*title x2* instead of *title x1*: from −0.005, clear of")
     loose = effects_within(LEVELS, TITLES, small, (0.1, 4), ["start"])
     said = within_sentences(loose, [])
     assert said == ["*title b* instead of *title a*: +0.011, within chance."]
@@ -123,8 +123,8 @@ def test_effects_within_combinations_become_sentences():
     others = table.assign(size=-table["size"], lower=-1.0, upper=-0.5)
     first, _ = within_sentences(join_others(table, others), ["AU10", "AU17"])
     assert first.endswith(
-        "clear of chance. Without AU10 and AU17: −0.011 (*title x2*) and −0.010 "
-        "(*title x1*), clear of chance."
+        "*title x2*. Without AU10 and AU17: from −0.011, clear of chance, with *title "
+        "x2*; to −0.010, clear of chance, with *title x1*."
     )
     lost = join_others(table, others.assign(size=np.nan))
     assert within_sentences(lost, ["AU17"]) == within_sentences(table, [])

@@ -37,9 +37,9 @@ def test_judges_are_drawn_with_their_scores():
     axes = Figure().subplots(1, 3)
     draw_judges(axes, TRUTH, JUDGES, toy_table(TRUTH, JUDGES)["ICC(3,1)"])
     assert [ax.get_title() for ax in axes] == [
-        "too high\nICC 1.00",
-        "halved\nICC 0.80",
-        "always 2\nICC 0.00",
+        "too high\nICC 1.000",
+        "halved\nICC 0.800",
+        "always 2\nICC 0.000",
     ]
     for ax, answers in zip(axes, JUDGES.values()):
         _, points = ax.lines

@@ -117,12 +117,12 @@ def test_a_picture_in_words():
     estimates = labels.astype(int) + [[0, 0, 1, -1, 0], [0, 0, 0, 2, 3]]
     said = describe_picture([3, 0, 4, 0, 0], [2, 1, 2, 1, 0], labels, estimates, 20)
     assert said.startswith(
-        "1 of 5 levels are as drawn. The network reads AU06 1 level too low, AU10 1 "
+        "1 of 5 levels is as drawn. The network reads AU06 1 level too low, AU10 1 "
         "level too high, AU12 2 levels too low, AU14 1 level too high."
     )
     assert said.endswith(
         "On the frames of 20 people, 60 % of the estimates are exactly the coder's "
-        "level, and 80 % are at most one level off."
+        "level, 20 % one level off and 20 % further off."
     )
     same = describe_picture(np.arange(5), np.arange(5), labels[:0], estimates[:0], 2)
     assert same.startswith("All five levels are as drawn.")

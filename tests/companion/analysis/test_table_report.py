@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from companion.analysis.printing import signed
+from companion.analysis.rows import welch_half_width
 from companion.analysis.scores import COLUMNS, best_epochs
 from companion.analysis.table_report import (
     describe_aggregates,
     describe_difference,
+    describe_more_training,
     describe_rows,
     describe_runs,
     draw_curves,
@@ -132,7 +135,9 @@ def test_the_difference_in_words():
     assert said.endswith(
         "What do the other seeds say? Every run of the a network is ahead of every run "
         "of the b one on AU10; every run of the b network is ahead of every run of the "
-        "a one on AU12. On AU06, AU14, AU17 the runs overlap."
+        "a one on AU12. On AU06, AU14, AU17 the runs overlap. (If the networks did not "
+        "differ, all runs of one would be ahead of all of the other with a probability "
+        "of 33 % for each AU.)"
     )
     assert "0.060 wide for the a, 0.080 for the b network, and 2.000" in said
     assert "√(0.060² + 0.080²) = 0.100.\n" in said
@@ -176,6 +181,40 @@ def test_rows_in_words():
         "would leave out 0 with a probability of 1 − .95⁵ = 23 %.",
         "- *a* misses AU17: its ICC is 0.010, below 0.25.",
     ]
+
+
+def test_more_training_in_words():
+    """The interval of a gain is Welch's, by its formula."""
+    longer = {
+        "baseline": {
+            1: epochs([0.1, 0.5], [0.1, 0.9]),
+            2: epochs([0.1, 0.7], [0.1, 0.9]),
+        },
+        "proposed": {1: epochs([0.6], [0.3]), 2: epochs([0.6], [0.3])},
+    }
+    short = SCORES | {"proposed": dict.fromkeys((1, 2), epochs([0.5], [0.3]))}
+    runs = {"default": best_epochs(short), "afternoon": best_epochs(longer)}
+    row = {"best": 0.2, "best low": 0.1, "best high": 0.3}
+    row |= {"seeds": 0.15, "seeds low": -0.1, "seeds high": 0.4}
+    other = {name: -value for name, value in row.items()}
+    gaps = pd.DataFrame({"default": row, "afternoon": other}).T
+    said = describe_more_training(pd.concat(runs, names=["training"]), gaps)
+    baseline, proposed, between = said.split("\n")
+    first, second = np.array([0.3, 0.4]), np.array([0.5, 0.7])
+    half = welch_half_width(second, first)
+    assert baseline == (
+        f"- The baseline network gains +0.250 over the seeds ({signed(0.25 - half)} "
+        f"to {signed(0.25 + half)}, Welch's interval). It gains most on AU17: 0.300 "
+        "becomes 0.900. The standard deviation over seeds goes from 0.071 to 0.141."
+    )
+    assert proposed.startswith("- The proposed network gains +0.100 over the seeds (+0")
+    assert "most on AU06: 0.500 becomes 0.600" in proposed
+    assert between == (
+        "- Proposed less baseline: default, +0.200 for the best runs (+0.100 to +0.300 "
+        "over people) and +0.150 over the seeds (−0.100 to +0.400); afternoon, −0.200 "
+        "for the best runs (−0.100 to −0.300 over people) and −0.150 over the seeds "
+        "(+0.100 to −0.400)."
+    )
 
 
 def test_rows_are_drawn_from_the_top():
