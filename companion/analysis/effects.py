@@ -10,7 +10,7 @@ one differs between two levels of the other.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -43,7 +43,7 @@ Levels = dict[str, dict[str, str]]
 Titles = dict[str, dict[str, str]]
 """Change → level → title, levels in order; see `companion.base.grids.level_titles`."""
 
-Spread = tuple[float, int]
+Spread = tuple[float, float]
 """The standard deviation over seeds of a model's score, and its degrees of freedom."""
 
 
@@ -179,6 +179,25 @@ def seed_spread(runs: pd.DataFrame) -> tuple[float, Spread, int]:
     return sd, (sd / np.sqrt(fewest), freedom), fewest
 
 
+def welch_spread(one: Sequence[float], other: Sequence[float]) -> Spread:
+    """The spread over seeds of two models that may vary differently, by Welch.
+
+    `margin_of_error` of it is half of Welch's interval of the difference of the means.
+
+    Args:
+        one, other: the scores of each model's runs, one for each seed.
+
+    Returns:
+        The root of the mean of the two squared standard errors, and Welch's degrees of
+        freedom: NaN and 0 if one of the two has a single run or neither varies.
+    """
+    if min(len(one), len(other)) < 2 or np.ptp(one) == np.ptp(other) == 0:
+        return np.nan, 0
+    errors = np.array([np.var(own, ddof=1) / len(own) for own in (one, other)])
+    freedom = errors.sum() ** 2 / sum(errors**2 / [len(one) - 1, len(other) - 1])
+    return float(np.sqrt(errors.mean())), float(freedom)
+
+
 def pooled_sd(runs: dict[str, list[float]]) -> Spread:
     """The standard deviation between runs of one model, pooled over models.
 
@@ -194,7 +213,7 @@ def pooled_sd(runs: dict[str, list[float]]) -> Spread:
     return (float(np.sqrt(squares / freedom)), freedom) if freedom else (np.nan, 0)
 
 
-def margin_of_error(sd: float, freedom: int, count: float) -> float:
+def margin_of_error(sd: float, freedom: float, count: float) -> float:
     """Half the 95 % interval, over seeds, of a mean of `count` differences.
 
     `sd` is the standard deviation over seeds of what is subtracted, `freedom` its

@@ -24,6 +24,7 @@ from companion.analysis.effects_others import (
     with_spread,
 )
 from companion.analysis.printing import any_by_chance, signed
+from companion.base.figures import TEXT_WIDTH
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
@@ -130,9 +131,9 @@ def seeds_sentences(
     margin = margin_of_error(of_mean, freedom, count)
     factor = margin_of_error(1, freedom, 2)
     return (
-        f"Here $s$ is {sd:.3f}, with {freedom} degrees of freedom, and a model's score "
+        f"Here $s$ is {sd:.4f}, with {freedom} degrees of freedom, and a model's score "
         f"is the mean of $r$ = {repeats}{more} runs. A mean of $n$ = {count} "
-        f"differences has the standard error {sd:.3f} · √(2 / ({count} · {repeats})) = "
+        f"differences has the standard error {sd:.4f} · √(2 / ({count} · {repeats})) = "
         f"{margin / factor:.4f}. Times t = {factor:.2f} that is {margin:.3f}: the "
         "column *seeds ±* below."
     )
@@ -180,29 +181,30 @@ def smaller_spread_sentence(
     if found is None:
         return "Nothing is known of the spread over seeds."
     sd, other, _ = seed_spread(runs[runs["model"] != found[0]])
-    changed, count = [], 0
+    changed: dict[str, list[str]] = {}
+    count = 0
     for what, table in tables.items():
         own = table[table["AU"] == "mean"] if "AU" in table else table
         for (name, row), (_, new) in zip(
             own.iterrows(), with_spread(own, spread, other).iterrows()
         ):
-            before, after = VERDICTS[verdict(row)], VERDICTS[verdict(new)]
-            keys = [f"*{row[key]}*" for key in NAMED if key in row] or [f"*{name}*"]
             count += 1
-            if before != after:
+            if verdict(row) != verdict(new):
+                keys = [f"*{row[key]}*" for key in NAMED if key in row] or [f"*{name}*"]
                 where = f" with *{row['within']}*" if row.get("within") else ""
-                changed.append(f"{what}, {_and(keys)}{where}: {before}, then {after}")
+                becomes = f"{_and(keys)}{where} would be {VERDICTS[verdict(new)]}"
+                changed.setdefault(what, []).append(becomes)
     said = (
         f"Without the model that varies most over seeds ({100 * found[1]:.0f} % of the "
-        f"variance), $s$ is {sd:.3f}. With this $s$, {len(changed) or 'none'} of "
-        f"{count} verdicts "
+        f"variance), $s$ is {sd:.3f}. Of the {count} verdicts of this notebook, this "
     )
     if not changed:
-        return said + "would be another."
+        return said + "$s$ would change none."
+    many = sum(map(len, changed.values()))
+    each = "; ".join(f"{what}: {_and(own)}" for what, own in changed.items())
     return (
-        f"{said}would be {'another' if len(changed) == 1 else 'others'} "
-        f"({'; '.join(changed)}). But the model is picked by its scores, so we keep "
-        "the larger $s$."
+        f"{said}$s$ would change {many} ({each}). But the model is picked by its "
+        "scores, so we keep the larger $s$."
     )
 
 
@@ -616,6 +618,36 @@ def draw_effects(left: Axes, right: Axes, table: pd.DataFrame) -> None:
     left.set_yticks(list(heights.values()), labels)
     left.set_ylim(max(len(heights), 1) - 0.5, -0.5)
     right.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def draw_within(table: pd.DataFrame, effect: str, scored: str) -> Figure:
+    """Draw one effect in each combination of others; parallel lines do not interact.
+
+    Args:
+        table: from `companion.analysis.effects_cells.effects_within`.
+        effect: the title of the level whose effect is drawn. The levels of the last
+            other change have a panel each; the levels of the ones before, a line.
+        scored: what the score is of, for the title.
+
+    Returns:
+        The figure; it is not shown.
+    """
+    own = table[table["effect"] == effect]
+    lines, _, panels = zip(*own["within"].map(lambda name: name.rpartition(", ")))
+    names = list(dict.fromkeys(panels))
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(TEXT_WIDTH, 2.2), sharey=True, squeeze=False
+    )
+    for (_, row), line, panel in zip(own.iterrows(), lines, panels):
+        ax = axes[0][names.index(panel)]
+        ax.plot([0, 1], row[["score without", "score with"]], "o-", label=line)
+        ticks = [row["instead of"], effect]
+        ax.set(title=panel, xticks=[0, 1], xticklabels=ticks, xlim=(-0.4, 1.4))
+    axes[0][0].set_ylabel("mean ICC(3,1)")
+    axes[0][-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.suptitle(scored, fontsize=8)
+    plt.close(figure)
+    return figure
 
 
 def draw_two_changes(none: float, a: float, b: float, both: float) -> Figure:

@@ -4,8 +4,9 @@ Each function that judges returns whether the claim holds on the runs at hand (N
 they don't tell), the reason, and how certain it is. One rule decides every comparison
 of two networks: the claim holds if the 95 % interval of the difference over people and
 seeds lies above 0, it does not hold if the interval lies below 0, and is undecided
-otherwise. The spread over seeds is that of the networks compared. A stand-in's runs
-decide nothing about BP4D; that is `companion.analysis.claims`'s business.
+otherwise. The spread over seeds is that of the two networks compared (Welch's). A
+stand-in's runs decide nothing about BP4D; that is `companion.analysis.claims`'s
+business.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ from companion.analysis.effects import (
     model_differences,
     resample_runs,
     run_table,
-    seed_spread,
+    welch_spread,
 )
 from companion.analysis.printing import signed
 from companion.analysis.rows import table_rows
@@ -62,8 +63,14 @@ def pair_differences(
     if not pairs:
         return model_differences({}, {}, (np.nan, 0))
     scored = average_seeds(resample_runs(sums, count, seed=0), sums)
-    trained = {run: own for run, own in sums.items() if run[0] != EXPECTATION}
-    return model_differences(pairs, scored, seed_spread(run_table(trained))[1])
+    last = run_table(sums).groupby("model")["last"]
+    rows = [
+        model_differences(
+            {name: pair}, scored, welch_spread(*map(last.get_group, pair))
+        )
+        for name, pair in pairs.items()
+    ]
+    return pd.concat(rows)
 
 
 def clear_of_chance(row: pd.Series) -> tuple[bool | None, str]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from designs import CHANGES, LEVELS, SIZES, TITLES, additive
+from scipy import stats
 
 from companion.analysis.bootstrap import subject_sums
 from companion.analysis.effects import (
@@ -22,6 +23,7 @@ from companion.analysis.effects import (
     seed_spread,
     stalled_table,
     sums_digest,
+    welch_spread,
 )
 from companion.bp4d import AU_NAMES
 
@@ -179,6 +181,15 @@ def test_the_pooled_sd_is_pooled():
     assert sd == pytest.approx(np.sqrt((2 * variances[0] + variances[1]) / 3))
     assert np.isnan(pooled_sd({"three": [5.0]})[0])
     assert np.isnan(margin_of_error(np.nan, 0, 3))
+
+
+def test_welchs_interval_from_its_spread():
+    one, other = [0.1, 0.2, 0.6], [1.0, 1.4]
+    half = margin_of_error(*welch_spread(one, other), 1)
+    found = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
+    assert half == pytest.approx((found.high - found.low) / 2)
+    for none in ([0.1], [0.1, 0.1]):
+        assert np.isnan(margin_of_error(*welch_spread(none, [0.3, 0.3]), 1))
 
 
 def test_the_interval_over_seeds_has_nominal_coverage():

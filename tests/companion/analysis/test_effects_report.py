@@ -23,6 +23,7 @@ from companion.analysis.effects_report import (
     difference_sentences,
     draw_effects,
     draw_two_changes,
+    draw_within,
     elsewhere_sentence,
     failing,
     failing_sentences,
@@ -240,9 +241,9 @@ def test_the_interval_over_seeds_is_computed_in_words():
     spread = (0.02 / np.sqrt(2), 3)
     said = seeds_sentences(runs, 0.02, spread, 2, 8)
     assert said == (
-        "Here $s$ is 0.020, with 3 degrees of freedom, and a model's score is the mean "
-        "of $r$ = 2 or more runs. A mean of $n$ = 8 differences has the standard error "
-        "0.020 · √(2 / (8 · 2)) = 0.0071. Times t = 3.18 that is 0.023: the column "
+        "Here $s$ is 0.0200, with 3 degrees of freedom, and a model's score is the "
+        "mean of $r$ = 2 or more runs. A mean of $n$ = 8 differences has the standard "
+        "error 0.0200 · √(2 / (8 · 2)) = 0.0071. Times t = 3.18 that is 0.023: the column "
         "*seeds ±* below."
     )
     assert "= 2 runs. A" in seeds_sentences(runs[1:], 0.02, spread, 2, 8)
@@ -308,22 +309,42 @@ def test_what_a_smaller_spread_would_change():
     said = smaller_spread_sentence(tables, runs, spread)
     assert said.startswith(
         "Without the model that varies most over seeds (98 % of the variance), $s$ is "
-        "0.014. With this $s$, "
+        "0.014. Of the 4 verdicts of this notebook, this $s$ would change "
     )
     same = tables | {"main effects": tables["main effects"].assign(size=0.0, low=-1.0)}
     same["main effects"]["high"] = 1.0
     said = smaller_spread_sentence(same, runs, spread)
-    assert said.endswith("none of 4 verdicts would be another.")
+    assert said.endswith("this $s$ would change none.")
     gap = model_differences({"x": ("a-x1-s", "b-x1-s")}, additive(), (0.2, 8))
     runs = table_of_runs({"other": [0.9, 0.1], "b-x1-s": [0.7, 0.7001, 0.7]})
     said = smaller_spread_sentence({"differences": gap}, runs, (0.2, 8))
     assert said.endswith(
-        "With this $s$, 1 of 1 verdicts would be another (differences, *x*: within "
-        "chance, then clear of chance). But the model is picked by its scores, so we "
-        "keep the larger $s$."
+        "Of the 1 verdicts of this notebook, this $s$ would change 1 (differences: *x* "
+        "would be clear of chance). But the model is picked by its scores, so we keep "
+        "the larger $s$."
     )
     none = smaller_spread_sentence(tables, runs[2:3], spread)
     assert none == "Nothing is known of the spread over seeds."
+
+
+def test_one_effect_is_drawn_in_each_combination():
+    table = effects_within(LEVELS, TITLES, additive(), (0.01, 4), list(TITLES))
+    figure = draw_within(table, "title b", "made up")
+    panels = {ax.get_title(): ax for ax in figure.axes}
+    assert list(panels) == ["title s", "title m", "title j"]
+    for name, ax in panels.items():
+        assert [line.get_label() for line in ax.lines] == ["title x1", "title x2"]
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == [
+            "title a",
+            "title b",
+        ]
+        for line in ax.lines:
+            cell = table.set_index(["effect", "within"]).loc[
+                ("title b", f"{line.get_label()}, {name}")
+            ]
+            without, with_it = line.get_ydata()
+            assert without == cell["score without"]
+            assert with_it - without == pytest.approx(cell["size"])
 
 
 def test_a_joined_table_has_a_verdict_on_the_others():
