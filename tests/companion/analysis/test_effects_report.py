@@ -243,8 +243,8 @@ def test_the_interval_over_seeds_is_computed_in_words():
     assert said == (
         "Here $s$ is 0.0200, with 3 degrees of freedom, and a model's score is the "
         "mean of $r$ = 2 or more runs. A mean of $n$ = 8 differences has the standard "
-        "error 0.0200 · √(2 / (8 · 2)) = 0.0071. Times t = 3.18 that is 0.023: the column "
-        "*seeds ±* below."
+        "error 0.0200 · √(2 / (8 · 2)) = 0.0071. Times t = 3.18 that is 0.023: the "
+        "column *seeds ±* below."
     )
     assert "= 2 runs. A" in seeds_sentences(runs[1:], 0.02, spread, 2, 8)
     assert seeds_sentences(runs, np.nan, (np.nan, 0), 1, 8).startswith("No model has")
