@@ -21,7 +21,10 @@
 ##   make verify      computes every recorded table and figure's numbers again and names what differs
 ##                    3 to 6 min
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
-##                    3 min; the one target that writes files that git keeps
+##                    3 min; this target and the next write files that git keeps
+##   make metadata    how to cite and archive this, written from pyproject.toml
+##                    seconds; gives CITATION.cff, codemeta.json, .zenodo.json and
+##                    ro-crate-metadata.json
 ##   make stress      the tests that take longer
 ##                    10 min; gives "passed"
 ##   make bench       how fast reading, drawing, scoring, rendering and training are
@@ -97,7 +100,7 @@ ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/runs/.home
 endif
 
-.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain record stress bench clean help
+.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain record metadata stress bench clean help
 
 all: $(INSTALLED)
 	@$(GRAPH) || $(BUSY)
@@ -159,6 +162,9 @@ pretrain: $(INSTALLED)
 
 record: $(INSTALLED)
 	@$(VENV) -m companion.workflow.record $(PROFILE)
+
+metadata: $(INSTALLED)
+	@$(VENV) -m companion.workflow.metadata
 
 stress: $(INSTALLED)
 	@$(VENV) -m pytest --quiet -m stress -n 2 --dist loadgroup

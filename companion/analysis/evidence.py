@@ -9,6 +9,8 @@ stand-in's runs decide nothing about BP4D; that is `companion.analysis.claims`'s
 business.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -28,9 +30,16 @@ from companion.analysis.effects import (
 )
 from companion.analysis.printing import signed
 from companion.analysis.rows import table_rows
-from companion.analysis.runs import Run, read_grid, read_sums
+from companion.analysis.runs import (
+    Run,
+    read_grid,
+    read_sums,
+    runs_origin,
+    sums_origin,
+)
 from companion.base.grids import grid_models, load_grid
 from companion.base.profiles import load_profile
+from companion.base.provenance import join_origins
 from companion.bp4d import AU_NAMES
 from companion.training.outputs import mean_score
 
@@ -211,6 +220,24 @@ def seeded_sums(
         return read_sums(profile, source, "ablation")[0] or others
     except FileNotFoundError:  # this profile's ablation is not recorded
         return others
+
+
+def claims_origin(profile: str, source: str, runs: Iterable[Run]) -> dict:
+    """The origin of the verdicts, which rest on several sets of runs.
+
+    Args:
+        profile, source: as in `companion.analysis.runs.read_runs`.
+        runs: (model, seed) of the two networks; the ablation's runs and the
+            classifier's are added, where there are any.
+    """
+    trained, _ = read_grid(profile, source, "table_2")
+    classifier = [run for run in trained if run[0] == CLASSES]
+    origins = [runs_origin(profile, source, [*runs, *classifier])]
+    try:
+        origins.append(sums_origin(profile, source, "ablation"))
+    except FileNotFoundError:  # this profile's ablation is not recorded
+        pass
+    return join_origins(origins)
 
 
 def five_best_are_steadier(sums: dict[Run, np.ndarray]) -> Judgement:

@@ -8,9 +8,17 @@ from torchvision.models.vgg import VGG
 from tqdm import tqdm
 
 from aulib.model import build_model, features, imagenet_file
-from companion.analysis.spectrum import measure, read_spectrum, spectrum
+from companion.analysis.runs import runs_origin
+from companion.analysis.spectrum import (
+    measure,
+    read_spectrum,
+    spectrum,
+    spectrum_source,
+)
 from companion.base.paths import ROOT, run_directory, training_directory
 from companion.base.profiles import load_profile, training_settings
+from companion.base.provenance import join_origins
+from companion.base.tables import save_table
 from companion.crops.batches import central_batches
 from companion.crops.store import CropStore
 from companion.training.device import memory_advice, open_accelerator
@@ -88,9 +96,9 @@ def spectrum_without(
             settings["models"][model]["method"], weights=best, width=options["width"]
         )
         found = extract_features(network, store, rows, settings["accumulation"])
-        own.parent.mkdir(parents=True, exist_ok=True)
         table = pd.DataFrame({column: spectrum(found)})
-        table.to_csv(own, index=False, float_format="%.6g")
+        origin = runs_origin(profile, "runs", [(model, seed)])
+        save_table(table, own, origin, index=False, float_format="%.6g")
     for path in (ROOT / "data" / "recorded" / profile / name, own):
         if path.is_file() and column in (table := pd.read_csv(path)):
             return table[column].to_numpy(dtype=np.float64)
@@ -116,6 +124,19 @@ def tuned_spectra(
         ),
     }
     return {name: each for name, each in found.items() if each is not None}
+
+
+def tuned_origin(profile: str, model: str, seed: int, origin: dict) -> dict:
+    """The origin of what is computed from data and from `tuned_spectra`.
+
+    Args:
+        profile, model, seed: which run.
+        origin: of the data; it stays as it is if there is no such run.
+    """
+    source = spectrum_source(profile, model, seed)
+    if source is None:
+        return origin
+    return join_origins([origin, runs_origin(profile, source, [(model, seed)])])
 
 
 def frame_table(squares: np.ndarray, extracted: np.ndarray) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from aulib import UNKNOWN
 from companion.analysis.bootstrap import percentile_interval, resamples, subject_sums
 from companion.analysis.claims import Finding
 from companion.analysis.runs import SUMS
+from companion.base.tables import save_table
 from companion.bp4d import AU_NAMES
 
 RESAMPLES = 10_000
@@ -141,11 +142,13 @@ def correlation_table(sums: np.ndarray) -> pd.DataFrame:
     return table
 
 
-def write_pair_sums(path: Path, levels: np.ndarray, subjects: np.ndarray) -> None:
+def write_pair_sums(
+    path: Path, levels: np.ndarray, subjects: np.ndarray, origin: dict
+) -> None:
     """Write `pair_sums`, which correlations and their intervals are made of.
 
     People are numbered in the order of their names, and the file has no label of a
-    frame.
+    frame. Its origin (`companion.base.provenance.file_origin`) is written beside it.
     """
     sums = pair_sums(levels, subjects)
     index = pd.MultiIndex.from_product(
@@ -153,7 +156,7 @@ def write_pair_sums(path: Path, levels: np.ndarray, subjects: np.ndarray) -> Non
         names=["person", "pair"],
     )
     table = pd.DataFrame(sums.reshape(-1, len(SUMS)).astype(np.int64), index, SUMS)
-    table.to_csv(path)
+    save_table(table, path, origin)
 
 
 def read_pair_sums(path: Path) -> np.ndarray:

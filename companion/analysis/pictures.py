@@ -1,6 +1,7 @@
 """Sheets of faces and of their changes, crops, one photograph; and JPEGs of them."""
 
 import io
+import json
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -159,23 +160,31 @@ def add_change_bar(figure: Figure, limit: float) -> None:
     bar.ax.tick_params(labelsize=7)
 
 
-def as_jpeg(figure: Figure, path: Path | None = None, quality: int = 70) -> Image:
+def as_jpeg(figure: Figure, quality: int = 70, origin: dict | None = None) -> Image:
     """Close a figure of photographs and return it as a JPEG, which a notebook shows.
 
     As PNG it would be five times as large.
 
     Args:
         figure: which is closed.
-        path: where the JPEG is also written; missing folders are made.
         quality: of the JPEG, up to 95.
+        origin: from `companion.base.provenance.file_origin`; as JSON it is the JPEG's
+            comment.
     """
-    file = io.BytesIO()
-    figure.savefig(file, format="jpeg", dpi=120, pil_kwargs={"quality": quality})
+    file, options = io.BytesIO(), {"quality": quality}
+    if origin:
+        options["comment"] = json.dumps(origin)
+    figure.savefig(file, format="jpeg", dpi=120, pil_kwargs=options)
     plt.close(figure)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.getvalue())
     return Image(file.getvalue())
+
+
+def save_jpeg(figure: Figure, path: Path, origin: dict, quality: int = 70) -> Image:
+    """`as_jpeg`, also written to a file; missing folders are made."""
+    image = as_jpeg(figure, quality, origin)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(image.data)
+    return image
 
 
 def draw_squares(store: CropStore, rows: np.ndarray, corners: np.ndarray) -> Figure:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from companion.base.tables import save_table
 from companion.bp4d import AU_NAMES
 
 SCORES = [*AU_NAMES, "mean"]
@@ -70,7 +71,9 @@ def printed_rows(
     return pd.DataFrame(table).T.fillna("")
 
 
-def write_table(directory: Path, name: str, blocks: dict[str, pd.DataFrame]) -> None:
+def write_table(
+    directory: Path, name: str, blocks: dict[str, pd.DataFrame], origin: dict
+) -> None:
     """Write blocks of rows, one below the other, as `<name>.csv`, `.md` and `.tex`.
 
     The LaTeX needs the packages booktabs and multirow.
@@ -79,9 +82,10 @@ def write_table(directory: Path, name: str, blocks: dict[str, pd.DataFrame]) -> 
         directory: where the files go.
         name: their name.
         blocks: heading → rows as text.
+        origin: from `companion.base.provenance.file_origin`.
     """
     whole = pd.concat(blocks, names=["data", "model"]).fillna("")
-    whole.to_csv(directory / f"{name}.csv")
+    save_table(whole, directory / f"{name}.csv", origin)
     markdown = whole.reset_index().to_markdown(index=False, disable_numparse=True)
     (directory / f"{name}.md").write_text(markdown + "\n")
     style = whole.style.format(escape="latex")

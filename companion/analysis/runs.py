@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from companion.analysis.scores import epoch_sums
 from companion.base.grids import grid_models, load_grid
 from companion.base.paths import ROOT, run_directory
 from companion.base.profiles import load_profile
+from companion.base.provenance import file_origin, join_origins
 from companion.bp4d import AU_NAMES
 from companion.training.checkpoint import finished
 from companion.training.outputs import OUTPUT_NAMES
@@ -108,14 +110,8 @@ def read_sums(
         runs, missing = read_grid(profile, source, grid)
         scales = {model: own.get("scale", 1.0) for model, own in models.items()}
         return {run: epoch_sums(runs[run], scales[run[0]]) for run in runs}, missing
-    path = ROOT / "data" / "recorded" / profile / f"{grid}.parquet"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: not recorded; `make ablation GRID={grid}` trains the runs, "
-            "source = 'runs' reads them"
-        )
-    sums = {}
-    for run, rows in pd.read_parquet(path).groupby(["model", "seed"], observed=True):
+    table, sums = pd.read_parquet(_sums_path(profile, grid)), {}
+    for run, rows in table.groupby(["model", "seed"], observed=True):
         shape = [rows[name].nunique() for name in ("epoch", "subject", "AU")]
         sums[run] = rows[list(SUMS)].to_numpy(np.float64).reshape(*shape, len(SUMS))
     return sums, {}
@@ -146,6 +142,54 @@ def read_provenance(profile: str, source: str, model: str, seed: int) -> dict:
     return json.loads(path.read_text())
 
 
+def runs_origin(profile: str, source: str, runs: Iterable[Run]) -> dict:
+    """The origin of what is computed from runs (`companion.base.provenance`).
+
+    The data, seeds and commits are those of the runs' provenance.json.
+
+    Args:
+        profile, source: as in `read_runs`.
+        runs: (model, seed) of each; all are finished.
+    """
+    runs = list(runs)
+    made = [read_provenance(profile, source, *run) for run in runs]
+    return file_origin(
+        profile,
+        source,
+        data=[f"crops {own['parameters']['data'][:16]}" for own in made],
+        seeds=[own["parameters"]["seed"] for own in made],
+        models=[model for model, _ in runs],
+        commits=[own["volatile"]["commit"] for own in made],
+    )
+
+
+def sums_origin(profile: str, source: str, grid: str) -> dict:
+    """The origin of what is computed from the sums of `read_sums`.
+
+    Recorded sums hold it in their file, since the runs themselves are not recorded.
+
+    Raises:
+        FileNotFoundError: the grid's sums are not recorded.
+        ValueError: the file does not say its origin.
+    """
+    if source == "runs":
+        settings = load_grid(grid)
+        runs = [
+            (model, seed)
+            for model in grid_models(settings, load_profile(profile))
+            for seed in settings["seeds"]
+            if finished(_directory(profile, source, model, seed))
+        ]
+        return runs_origin(profile, source, runs)
+    path = _sums_path(profile, grid)
+    own = pd.read_parquet(path, columns=["seed"]).attrs.get("origin")
+    if own is None:
+        raise ValueError(
+            f"{path}: does not say its origin; `make record` writes it anew"
+        )
+    return join_origins([own | {"source": source}])
+
+
 def outputs_digest(runs: dict[Run, pd.DataFrame]) -> str:
     """The beginning of a checksum of all outputs, for a notebook's provenance."""
     digest = hashlib.sha256()
@@ -162,6 +206,16 @@ def _directory(profile: str, source: str, model: str, seed: int) -> Path:
     if source not in roots:
         raise ValueError(f"source {source!r} is unknown: 'recorded' or 'runs'")
     return roots[source] / "training" / f"{model}_{seed}"
+
+
+def _sums_path(profile: str, grid: str) -> Path:
+    path = ROOT / "data" / "recorded" / profile / f"{grid}.parquet"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: not recorded; `make ablation GRID={grid}` trains the runs, "
+            "source = 'runs' reads them"
+        )
+    return path
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -4,6 +4,8 @@ Three numbers describe a spectrum here: the components that hold a share of the
 variance, the share of the first component, and the effective rank.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -216,13 +218,23 @@ def read_spectrum(profile: str, model: str, seed: int) -> np.ndarray | None:
     Returns:
         None if there is neither.
     """
+    found = _spectrum_files(profile, model, seed)
+    if not found:
+        return None
+    first = next(iter(found.values()))
+    return pd.read_csv(first)["variance"].to_numpy(dtype=np.float64)
+
+
+def spectrum_source(profile: str, model: str, seed: int) -> str | None:
+    """Where `read_spectrum` reads: "recorded", "runs", or None for nowhere."""
+    return next(iter(_spectrum_files(profile, model, seed)), None)
+
+
+def _spectrum_files(profile: str, model: str, seed: int) -> dict[str, Path]:
     run = training_directory(profile, model, seed)
     recorded = ROOT / "data" / "recorded" / profile / "training" / run.name
-    for directory in (recorded, run):
-        if (directory / "spectrum.csv").is_file():
-            table = pd.read_csv(directory / "spectrum.csv")
-            return table["variance"].to_numpy(dtype=np.float64)
-    return None
+    files = {"recorded": recorded / "spectrum.csv", "runs": run / "spectrum.csv"}
+    return {source: path for source, path in files.items() if path.is_file()}
 
 
 def judge_components(components: int, frames: int, width: float) -> str:

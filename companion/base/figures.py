@@ -1,5 +1,6 @@
 """The one style of all figures, and how a figure is saved."""
 
+import json
 from pathlib import Path
 
 import matplotlib as mpl
@@ -7,6 +8,8 @@ import pandas as pd
 from IPython import get_ipython
 from matplotlib.figure import Figure
 from matplotlib_inline.config import InlineBackend
+
+from companion.base.tables import save_table
 
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 """Inches: a figure in one column, and across both columns, of a two-column page."""
@@ -47,9 +50,24 @@ def figure_style() -> None:
 
 
 def save_figure(
-    figure: Figure, directory: Path, name: str, numbers: pd.DataFrame
+    figure: Figure,
+    directory: Path,
+    name: str,
+    numbers: pd.DataFrame,
+    origin: dict,
 ) -> None:
     """Write `<name>.png`, `.svg`, `.pdf` and, with the numbers drawn, `.csv`.
+
+    Each says its origin, as JSON: the PNG in its text chunk Description, the SVG in
+    its metadata (dc:description), the PDF as its subject, the CSV in the file beside it
+    (`companion.base.tables.origin_path`).
+
+    Args:
+        figure: which stays open.
+        directory: where the files go; it is made if it is missing.
+        name: of the files.
+        numbers: what is drawn.
+        origin: from `companion.base.provenance.file_origin`.
 
     Raises:
         TypeError: a cell of `numbers` is a list or an array, which no CSV can hold.
@@ -61,7 +79,12 @@ def save_figure(
         column = nested.any().idxmax()
         raise TypeError(f"{name}: column {column!r} holds lists; give each its column")
     directory.mkdir(parents=True, exist_ok=True)
-    figure.savefig(directory / f"{name}.png", metadata={"Software": None})
-    figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
-    figure.savefig(directory / f"{name}.pdf", metadata={"CreationDate": None})
-    numbers.to_csv(directory / f"{name}.csv", index=False, float_format="%.6g")
+    said = json.dumps(origin)
+    for suffix, metadata in {
+        "png": {"Description": said, "Software": None},
+        "svg": {"Description": said, "Date": None},
+        "pdf": {"Subject": said, "CreationDate": None},
+    }.items():
+        figure.savefig(directory / f"{name}.{suffix}", metadata=metadata)
+    path = directory / f"{name}.csv"
+    save_table(numbers, path, origin, index=False, float_format="%.6g")

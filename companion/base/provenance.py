@@ -4,13 +4,16 @@ What a run asks its machine never stops the run: where there is no answer, the r
 stands in its place.
 """
 
+import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +52,64 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError as error:
             found[package] = f"unknown ({error})"
     return found
+
+
+def file_origin(
+    profile: str,
+    source: str,
+    data: Iterable[str],
+    seeds: Iterable[int],
+    models: Iterable[str] = (),
+    commits: Iterable[str] = (),
+) -> dict:
+    """What a figure or a table says of itself: all that it depends on.
+
+    Nothing in it changes between equal runs, so equal files stay equal bytes.
+
+    Args:
+        profile: its name.
+        source: "recorded" (trainings in `data/recorded`), "runs" (your own trainings)
+            or "data" (no training is behind it).
+        data: fingerprints, with what was hashed: "crops 8225a6e970ab383f".
+        seeds: of the trainings, or of what was drawn or rendered.
+        models: that were trained.
+        commits: at which they were trained.
+
+    Returns:
+        The arguments, in lists without repetitions, and the versions of the packages
+        that computed the file. All are plain values of JSON.
+    """
+    return {
+        "profile": profile,
+        "source": source,
+        "data": sorted(set(data)),
+        "models": list(dict.fromkeys(models)),
+        "seeds": sorted(set(seeds)),
+        "commits": sorted(set(commits)),
+        "versions": versions(),
+    }
+
+
+def join_origins(origins: list[dict]) -> dict:
+    """The origin of a file that rests on several things of one profile.
+
+    Args:
+        origins: from `file_origin`, at least one.
+    """
+
+    def joined(key: str) -> Iterator:
+        return chain.from_iterable(origin[key] for origin in origins)
+
+    sources = dict.fromkeys(origin["source"] for origin in origins)
+    names = "data", "seeds", "models", "commits"
+    return file_origin(
+        origins[0]["profile"], " and ".join(sources), *map(joined, names)
+    )
+
+
+def table_digest(table: pd.DataFrame) -> str:
+    """The beginning of a checksum of a table, its index included."""
+    return hashlib.sha256(table.to_csv().encode()).hexdigest()[:16]
 
 
 def machine_facts() -> dict[str, str]:

@@ -11,6 +11,8 @@
 - For the profile `standin` the notebooks are executed once more with the parameters in
   `notebooks/`. So the committed outputs are those that a visitor gets. The figures that
   the notebooks draw go to `figures/`, their tables to `data/recorded/standin/tables`.
+- The file beside each table that says its origin goes with it. `data/recorded.sha256`
+  has the checksum of every recorded file and figure.
 
     python -m companion.workflow.record PROFILE
 """
@@ -22,17 +24,20 @@ from pathlib import Path
 
 from papermill.exceptions import PapermillExecutionError
 
-from companion.analysis.runs import read_sums, sums_table
+from companion.analysis.runs import read_sums, runs_origin, sums_table
+from companion.base.files import sha256
 from companion.base.grids import load_grid, runs_of
 from companion.base.paths import ROOT, run_directory
 from companion.base.profiles import load_profile
+from companion.base.tables import origin_path
 from companion.training.checkpoint import finished
 from companion.workflow.execute import execute, last_line
 
 GRID_FILES = ("outputs.parquet", "metrics.csv", "provenance.json")
 TRAINING_FILES = ("outputs.parquet", "metrics.csv", "spectrum.csv", "provenance.json")
 TABLES = ("table_2", "ablation")  # folders of tables that the notebooks write
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv")
+CHECKSUMS = "data/recorded.sha256"
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".csv", ".json")
 
 
 def training_copies(name: str) -> dict[Path, Path]:
@@ -69,7 +74,8 @@ def training_copies(name: str) -> dict[Path, Path]:
         "pca/spectrum_without.csv",
     )
     for table in tables:  # of notebooks 01 and 02
-        copies[source / table] = target / Path(table).name
+        for path in (source / table, origin_path(source / table)):
+            copies[path] = target / path.name
     return copies
 
 
@@ -83,7 +89,9 @@ def record_sums(name: str, grid: str) -> bool:
     if missing:
         return False
     path = ROOT / "data" / "recorded" / name / f"{grid}.parquet"
-    sums_table(sums).to_parquet(path, compression="zstd", index=False)
+    table = sums_table(sums)
+    table.attrs["origin"] = runs_origin(name, "runs", sums)  # kept in the file
+    table.to_parquet(path, compression="zstd", index=False)
     return True
 
 
@@ -105,6 +113,23 @@ def copy_all(copies: dict[Path, Path]) -> None:
     for source, target in copies.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+
+
+def checksums() -> dict[str, str]:
+    """Path from the root → SHA-256 of every recorded file and every figure."""
+    folders = ROOT / "data" / "recorded", ROOT / "figures"
+    paths = sorted(path for folder in folders for path in folder.rglob("*"))
+    return {
+        path.relative_to(ROOT).as_posix(): sha256(path)
+        for path in paths
+        if path.is_file()
+    }
+
+
+def write_checksums() -> None:
+    """Write `checksums` to `data/recorded.sha256`; `sha256sum -c` reads it, too."""
+    lines = [f"{digest}  {name}\n" for name, digest in checksums().items()]
+    (ROOT / CHECKSUMS).write_text("".join(lines))
 
 
 def tracked_notebooks() -> list[Path]:
@@ -141,6 +166,7 @@ def record_notebooks(notebooks: list[Path]) -> None:
     figures = sorted((made / "figures").glob("*"))
     figures = [path for path in figures if path.suffix in FIGURE_SUFFIXES]
     tables = [path for name in TABLES for path in sorted((made / name).glob("*.csv"))]
+    tables += [origin_path(path) for path in tables]
     recorded = ROOT / "data" / "recorded" / "standin" / "tables"
     copy_all(
         executed
@@ -161,6 +187,7 @@ def main() -> None:
         if not record_sums("standin", "ablation"):
             print("ablation: not all runs are finished; the recorded sums stay")
         record_notebooks(notebooks)
+    write_checksums()
     print("recorded; `git status` shows what changed")
 
 

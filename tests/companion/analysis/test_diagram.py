@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from matplotlib.patches import FancyBboxPatch, Rectangle
+from origins import ORIGIN
 
 from companion.analysis.diagram import draw_way, way_stages
 from companion.base.figures import figure_style, save_figure
@@ -84,7 +85,7 @@ def test_no_text_leaves_its_box_or_covers_another(figure):
 
 
 def test_it_can_be_saved(figure, tmp_path):
-    save_figure(figure, tmp_path, "way_of_the_data", stages())
+    save_figure(figure, tmp_path, "way_of_the_data", stages(), ORIGIN)
     path = tmp_path / "way_of_the_data.csv"
     saved = pd.read_csv(path, keep_default_na=False, dtype={"notebook": str})
     pd.testing.assert_frame_equal(saved, stages())

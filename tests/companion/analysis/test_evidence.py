@@ -1,5 +1,7 @@
 """What our runs say about the paper's claims on its networks."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from companion.analysis import evidence
 from companion.analysis.bootstrap import subject_sums
 from companion.analysis.effects import run_table
+from companion.base.grids import grid_models, load_grid
+from companion.base.paths import ROOT
+from companion.base.profiles import load_profile
 from companion.bp4d import AU_NAMES
 
 ENDS = ["best low", "best high"]
@@ -218,3 +223,24 @@ def test_the_recorded_pair():
 
 def test_a_profile_without_runs_has_no_pair():
     assert evidence.regression_runs("tiny", "recorded") == {}
+
+
+def test_the_verdicts_rest_on_the_networks_the_ablation_and_the_classifier():
+    networks = [(m, seed) for m in ("baseline", "proposed") for seed in (42, 43, 44)]
+    origin = evidence.claims_origin("standin", "recorded", networks)
+    planned = set(grid_models(load_grid("ablation"), load_profile("standin")))
+    assert set(origin["models"]) == planned | {"classifier"}
+    folder = ROOT / "data" / "recorded" / "standin" / "training"
+    made = [json.loads(path.read_text()) for path in folder.glob("*/provenance.json")]
+    assert {own["volatile"]["commit"] for own in made} <= set(origin["commits"])
+    assert origin["source"] == "recorded" and origin["seeds"] == [42, 43, 44]
+
+
+def test_without_an_ablation_the_verdicts_rest_on_the_networks(monkeypatch):
+    def not_recorded(*names):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(evidence, "sums_origin", not_recorded)
+    monkeypatch.setattr(evidence, "read_grid", lambda *names: ({}, {}))
+    origin = evidence.claims_origin("standin", "recorded", [("baseline", 42)])
+    assert origin["models"] == ["baseline"] and origin["seeds"] == [42]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from origins import ORIGIN, said
 from torch.nn.functional import interpolate
 
 import companion.analysis.features as module
@@ -63,6 +64,7 @@ def test_the_spectrum_without_a_person(store, network, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "training_directory", lambda *run: tmp_path)
     monkeypatch.setattr(module, "load_profile", lambda profile: settings)
     monkeypatch.setattr(module, "training_settings", lambda *_: {"width": WIDTH})
+    monkeypatch.setattr(module, "runs_origin", lambda *run: ORIGIN | {"run": run})
     rows = np.arange(9)
     asked = "small", "proposed", 42, store, rows
     monkeypatch.setattr(module, "read_spectrum", lambda *run: None)
@@ -72,6 +74,8 @@ def test_the_spectrum_without_a_person(store, network, tmp_path, monkeypatch):
     expected = spectrum(extract_features(network, store, rows))
     found = spectrum_without(*asked, "F001")
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+    origin = said(tmp_path / "run" / "pca" / "spectrum_without.csv")
+    assert origin == ORIGIN | {"run": ["small", "runs", [["proposed", 42]]]}
     recorded = tmp_path / "data" / "recorded" / "small"
     recorded.mkdir(parents=True)
     table = pd.DataFrame({"variance without F001": [2.0, 1.0]})
@@ -82,6 +86,17 @@ def test_the_spectrum_without_a_person(store, network, tmp_path, monkeypatch):
     assert both["after"].tolist() == [1, 1]
     assert both["after, without F001"].tolist() == [2, 1]
     np.testing.assert_allclose(spectrum_without(*asked, "M002"), found)
+
+
+def test_the_origin_of_the_spectra_is_the_datas_then_the_runs_too(monkeypatch):
+    data = ORIGIN | {"source": "data", "models": [], "commits": [], "seeds": [7]}
+    monkeypatch.setattr(module, "spectrum_source", lambda *run: None)
+    assert module.tuned_origin("tiny", "proposed", 42, data) == data
+    monkeypatch.setattr(module, "spectrum_source", lambda *run: "recorded")
+    monkeypatch.setattr(module, "runs_origin", lambda *run: ORIGIN)
+    both = module.tuned_origin("tiny", "proposed", 42, data)
+    assert both["source"] == "data and runs" and both["seeds"] == [1, 2, 7]
+    assert both["commits"] == ORIGIN["commits"] and both["data"] == data["data"]
 
 
 def test_a_table_of_frames():

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from origins import ORIGIN, said
 
 from aulib import UNKNOWN
 from companion.analysis.claims import read_claims
@@ -104,7 +105,8 @@ def test_correlations_are_those_of_pandas():
 
 def test_pair_sums_are_written_and_read(tmp_path):
     labels, subjects = made_up()
-    write_pair_sums(tmp_path / "pairs.csv", labels, subjects)
+    write_pair_sums(tmp_path / "pairs.csv", labels, subjects, ORIGIN)
+    assert said(tmp_path / "pairs.csv") == ORIGIN
     sums = read_pair_sums(tmp_path / "pairs.csv")
     np.testing.assert_array_equal(sums, pair_sums(labels, subjects))
     text = (tmp_path / "pairs.csv").read_text()

@@ -3,6 +3,7 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from origins import ORIGIN, said
 from PIL import Image
 from skimage.data import astronaut
 
@@ -17,6 +18,7 @@ from companion.analysis.pictures import (
     draw_sheet,
     draw_squares,
     on_one_canvas,
+    save_jpeg,
 )
 from companion.base.figures import figure_style
 from companion.crops.squares import central_corners
@@ -140,13 +142,17 @@ def test_titles_are_counted():
 
 def test_a_sheet_is_written_as_jpeg_and_closed(tmp_path):
     path, before = tmp_path / "new" / "sheet.jpg", plt.get_fignums()
-    shown = as_jpeg(sheet(2), path)
+    shown = save_jpeg(sheet(2), path, ORIGIN)
     assert plt.get_fignums() == before
     assert shown.data == path.read_bytes()
     with Image.open(io.BytesIO(shown.data)) as picture:
         assert picture.format == "JPEG" and picture.width > 500
     assert len(as_jpeg(sheet(2), quality=10).data) < len(shown.data)
     assert [*tmp_path.iterdir()] == [path.parent]
+    assert said(path) == ORIGIN
+    plain = Image.open(io.BytesIO(as_jpeg(sheet(2)).data))
+    assert "comment" not in plain.info
+    assert plain.tobytes() == Image.open(path).tobytes()
 
 
 def test_pictures_keep_their_scale_on_one_canvas():

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from origins import ORIGIN, said
 
 from companion.analysis import printing
 from companion.bp4d import AU_NAMES
@@ -56,7 +57,8 @@ def test_a_model_without_a_run_has_a_row_that_says_why():
 
 def test_markdown_and_latex_hold_what_the_csv_holds(tmp_path):
     blocks = {"the paper": printed()[AUS].iloc[:1], "here": printed()}
-    printing.write_table(tmp_path, "table", blocks)
+    printing.write_table(tmp_path, "table", blocks, ORIGIN)
+    assert said(tmp_path / "table.csv") == ORIGIN
     table = pd.read_csv(tmp_path / "table.csv", index_col=["data", "model"])
     assert len(table) == 1 + len(printed())
     lines = (tmp_path / "table.md").read_text().splitlines()

@@ -1,5 +1,7 @@
 """Reading runs, grids and recorded sums."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from simulated import simulated_outputs
 from companion.analysis import runs
 from companion.analysis.bootstrap import icc_from_sums
 from companion.analysis.scores import epoch_scores
-from companion.base import grids, paths, profiles
+from companion.base import grids, paths, profiles, provenance
 from companion.bp4d import AU_NAMES
 
 PROFILE = """\
@@ -196,6 +198,66 @@ def test_recorded_sums_are_read_unchanged(checkout):
         scores = epoch_scores(written[run], 2.0 if "x2" in run[0] else 1.0)
         per_au = icc_from_sums(array.sum(axis=1))
         np.testing.assert_allclose(per_au, scores[list(AU_NAMES)])
+
+
+# -- origins
+
+
+def say_where_from(directory, model: str, seed: int, commit: str, data: str) -> None:
+    made = {
+        "parameters": {"seed": seed, "data": data * 4},
+        "volatile": {"commit": commit, "finished": "2026-11-26T14:44:58Z"},
+    }
+    path = directory / f"{model}_{seed}" / "provenance.json"
+    path.write_text(json.dumps(made))
+
+
+@pytest.mark.parametrize(
+    "source, place",
+    [("recorded", "data/recorded/small/training"), ("runs", "runs/small/training")],
+)
+def test_the_origin_of_runs_is_where_they_were_trained(checkout, source, place):
+    write_runs(checkout / place)
+    say_where_from(checkout / place, "baseline", 1, "aaa1111", "0123456789abcdef")
+    say_where_from(checkout / place, "baseline", 2, "aaa1111", "0123456789abcdef")
+    say_where_from(checkout / place, "proposed", 2, "bbb2222", "fedcba9876543210")
+    alone = runs.runs_origin("small", source, [("baseline", 2), ("baseline", 1)])
+    assert alone == {
+        "profile": "small",
+        "source": source,
+        "data": ["crops 0123456789abcdef"],
+        "models": ["baseline"],
+        "seeds": [1, 2],
+        "commits": ["aaa1111"],
+        "versions": provenance.versions(),
+    }
+    both = runs.runs_origin("small", source, [("baseline", 1), ("proposed", 2)])
+    assert both["commits"] == ["aaa1111", "bbb2222"]
+    assert both["data"] == ["crops 0123456789abcdef", "crops fedcba9876543210"]
+    assert "2026" not in json.dumps(both)
+
+
+def test_recorded_sums_say_their_origin(checkout):
+    write_grid(checkout)
+    place = checkout / "runs/small/training"
+    for model, seed in [("baseline", 1), ("baseline", 2), ("x2-same", 1)]:
+        say_where_from(place, model, seed, f"{seed}{seed}{seed}", "0123456789abcdef")
+    own = runs.sums_origin("small", "runs", "small")
+    assert own["models"] == ["baseline", "x2-same"] and own["seeds"] == [1, 2]
+    assert own["commits"] == ["111", "222"]
+    with pytest.raises(FileNotFoundError, match="small.parquet: not recorded"):
+        runs.sums_origin("small", "recorded", "small")
+    table = runs.sums_table(runs.read_sums("small", "runs", "small")[0])
+    path = checkout / "data/recorded/small/small.parquet"
+    path.parent.mkdir(parents=True)
+    table.to_parquet(path, index=False)
+    with pytest.raises(ValueError, match="small.parquet: does not say its origin; "):
+        runs.sums_origin("small", "recorded", "small")
+    table.attrs["origin"] = own | {"versions": {"torch": "another"}}
+    table.to_parquet(path, index=False)
+    assert runs.sums_origin("small", "recorded", "small") == own | {
+        "source": "recorded"
+    }
 
 
 def test_the_recorded_table_of_sums_comes_out_of_its_sums():

@@ -23,6 +23,7 @@ from companion.analysis.spectrum import (
     read_spectrum,
     recorded_curves,
     spectrum,
+    spectrum_source,
     spectrum_table,
     variance_by_group,
 )
@@ -197,10 +198,13 @@ def test_the_recorded_spectrum_comes_first_then_your_own(tmp_path, monkeypatch):
     own = tmp_path / "runs" / "small" / "training" / "proposed_42"
     monkeypatch.setattr(module, "training_directory", lambda *run: own)
     assert read_spectrum("small", "proposed", 42) is None
+    assert spectrum_source("small", "proposed", 42) is None
     write(own, 2.0)
     assert read_spectrum("small", "proposed", 42).tolist() == [2.0, 0.5]
+    assert spectrum_source("small", "proposed", 42) == "runs"
     write(tmp_path / "data/recorded/small/training/proposed_42", 3.0)
     assert read_spectrum("small", "proposed", 42).tolist() == [3.0, 0.5]
+    assert spectrum_source("small", "proposed", 42) == "recorded"
 
 
 def test_the_curves_of_other_profiles(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Provenance: facts that equal runs share, and facts that change."""
 
+import hashlib
 import json
 import os
 import platform
@@ -11,14 +12,18 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from joblib import cpu_count
 
 from companion.base import provenance
 from companion.base.provenance import (
     PACKAGES,
+    file_origin,
+    join_origins,
     machine_facts,
     stable_provenance,
+    table_digest,
     write_provenance,
 )
 
@@ -33,6 +38,40 @@ def test_stable_facts_are_text_and_name_every_package():
         **{package: version(package) for package in PACKAGES},
     }
     assert {"torch", "torchvision", "numpy"} <= set(PACKAGES)
+
+
+def test_an_origin_is_plain_json_and_the_same_for_equal_runs():
+    asked = {"data": ["crops b", "crops a", "crops b"], "commits": ["2", "1", "2"]}
+    asked |= {"seeds": [44, 42, 42], "models": ["proposed", "baseline", "proposed"]}
+    origin = file_origin("tiny", "runs", **asked)
+    assert origin == {
+        "profile": "tiny",
+        "source": "runs",
+        "data": ["crops a", "crops b"],
+        "models": ["proposed", "baseline"],
+        "seeds": [42, 44],
+        "commits": ["1", "2"],
+        "versions": provenance.versions(),
+    }
+    assert json.loads(json.dumps(origin)) == origin
+    current = machine_facts()["commit"]
+    assert current not in json.dumps(origin)
+
+
+def test_origins_are_joined():
+    data = file_origin("tiny", "data", ["crops a"], [7])
+    runs = file_origin("tiny", "runs", ["crops a"], [42], ["proposed"], ["abc"])
+    joined = join_origins([data, runs, runs])
+    assert joined == runs | {"source": "data and runs", "seeds": [7, 42]}
+    assert join_origins([runs]) == runs
+
+
+def test_the_digest_of_a_table_sees_values_names_and_index():
+    table = pd.DataFrame({"a": [1, 2]})
+    others = [table.rename(columns={"a": "b"}), table.set_axis([1, 0]), table * 2]
+    digests = {table_digest(each) for each in (table, table.copy(), *others)}
+    assert len(digests) == 4
+    assert table_digest(table) == hashlib.sha256(b",a\n0,1\n1,2\n").hexdigest()[:16]
 
 
 def written(directory: Path) -> dict:

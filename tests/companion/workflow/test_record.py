@@ -1,10 +1,12 @@
 """Recording: which files are copied, and what is left alone."""
 
+import hashlib
 import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
+from origins import ORIGIN
 
 from companion.base import paths
 from companion.base.grids import load_grid
@@ -21,6 +23,7 @@ def test_every_run_of_the_profile_is_recorded_with_its_provenance():
     assert "standin/training_pairs.csv" in names
     assert "standin/components_by_frames.csv" in names
     assert "standin/spectrum_without.csv" in names
+    assert "standin/training_pairs.origin.json" in names
     assert not [name for name in names if name.endswith(".pt")]
 
 
@@ -68,14 +71,22 @@ def test_sums_are_recorded_only_if_every_run_is_finished(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "ROOT", tmp_path)
     target = tmp_path / "data" / "recorded" / "standin" / "ablation.parquet"
     target.parent.mkdir(parents=True)
-    sums = {("baseline", 42): np.ones((2, 3, 5, 6))}
+    run = ["baseline", 42]
+    sums = {tuple(run): np.ones((2, 3, 5, 6))}
+
+    def said(*of):
+        return ORIGIN | {"of": [*of[:2], [list(each) for each in of[2]]]}
+
+    monkeypatch.setattr(record, "runs_origin", said)
     missing = {("proposed", 42): "never begun"}
     monkeypatch.setattr(record, "read_sums", lambda *names: (sums, missing))
     assert not record.record_sums("standin", "ablation")
     assert not target.exists()
     missing.clear()
     assert record.record_sums("standin", "ablation")
-    assert len(pd.read_parquet(target)) == 2 * 3 * 5
+    recorded = pd.read_parquet(target)
+    assert len(recorded) == 2 * 3 * 5
+    assert recorded.attrs["origin"] == ORIGIN | {"of": ["standin", "runs", [run]]}
 
 
 def test_what_notebooks_make_is_kept_and_a_users_own_notebook_left_alone(
@@ -93,7 +104,9 @@ def test_what_notebooks_make_is_kept_and_a_users_own_notebook_left_alone(
     def execute(source, target, parameters):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text("new")
-        for name in ("figures/one.png", "figures/one.bak", "ablation/effects.csv"):
+        names = ["figures/one.png", "figures/one.bak", "figures/one.origin.json"]
+        names += ["ablation/effects.csv", "ablation/effects.origin.json"]
+        for name in names:
             made = target.parents[2] / name
             made.parent.mkdir(exist_ok=True)
             made.write_text(name)
@@ -104,9 +117,27 @@ def test_what_notebooks_make_is_kept_and_a_users_own_notebook_left_alone(
     record.record_notebooks(record.tracked_notebooks())
     assert (notebooks / "00_ours.ipynb").read_text() == "new"
     assert (notebooks / "07_mine.ipynb").read_text() == "old"
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["one.png"]
+    figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert figures == ["one.origin.json", "one.png"]
     tables = tmp_path / "data" / "recorded" / "standin" / "tables"
-    assert [path.name for path in tables.iterdir()] == ["effects.csv"]
+    names = ["effects.csv", "effects.origin.json"]
+    assert sorted(path.name for path in tables.iterdir()) == names
+
+
+def test_checksums_are_those_of_other_tools(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    for name in ("data/recorded/standin/tables/a.csv", "figures/b.png", "data/c.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    record.write_checksums()
+    lines = (tmp_path / "data" / "recorded.sha256").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == [
+        "data/recorded/standin/tables/a.csv",
+        "figures/b.png",
+    ]
+    for line in lines:
+        digest, name = line.split("  ")
+        assert digest == hashlib.sha256(name.encode()).hexdigest()
 
 
 def test_without_git_nothing_is_copied(tmp_path, monkeypatch, capsys):
