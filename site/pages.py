@@ -26,7 +26,8 @@ OTHER = {"en": "../pt-br/", "pt_BR": "../en/"}
 BOTH = ("site/", "README", "docs/glossary", "search")
 """Where pages are that both languages have."""
 SCROLLS = re.compile(
-    r'<(pre|div(?= class="(?:table-wrapper|output text_html|math))|span(?= class="katex-display))'
+    r'<(pre|div(?= class="(?:table-wrapper|output text_html))|'
+    r'span(?= class="katex-display))'
 )
 """What may be wider than a phone, and scrolls by itself."""
 
@@ -81,12 +82,11 @@ class LinksElsewhere(SphinxPostTransform):
             if link.get("refdomain") == "doc" and target not in self.env.found_docs:
                 anchor = link["reftargetid"]
                 to = address(self.env, here, target, anchor)
-                link.replace_self(
-                    nodes.reference("", "", *link[0].children, refuri=to)
-                )
-            elif link["reftype"] == "myst" and (ROOT / here).parent.joinpath(
-                target
-            ).is_dir():
+                link.replace_self(nodes.reference("", "", *link[0].children, refuri=to))
+            elif (
+                link["reftype"] == "myst"
+                and (ROOT / here).parent.joinpath(target).is_dir()
+            ):
                 link.replace_self(link[0].children)
 
 
@@ -115,8 +115,11 @@ def finish(app: Sphinx, pagename: str, template: str, context: dict, doctree) ->
 
 
 def not_empty_glob(record: logging.LogRecord) -> bool:
-    """Whether a warning is not of a glob without pages: in Portuguese the notebooks'."""
-    return getattr(record, "subtype", None) != "empty_glob"  # it has no type to suppress
+    """Whether a warning is not of a glob without pages, as in Portuguese.
+
+    Sphinx gives that warning no type, so `suppress_warnings` can't name it.
+    """
+    return getattr(record, "subtype", None) != "empty_glob"
 
 
 def setup(app: Sphinx) -> dict:

@@ -37,7 +37,13 @@ def build(directory: Path) -> Path:
     for folder, options in LANGUAGES.items():
         command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning"]
         command += ["--fresh-env", "--doctree-dir", str(directory / ".doctrees")]
-        command += ["--conf-dir", str(SITE), *options, str(ROOT), str(directory / folder)]
+        command += [
+            "--conf-dir",
+            str(SITE),
+            *options,
+            str(ROOT),
+            str(directory / folder),
+        ]
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         if subprocess.run(command, env=environment).returncode:

@@ -1,7 +1,8 @@
-"""The start page's parts that are made from recorded files: HTML of tables and figures.
+"""The start page's parts that are made from recorded files: tables and figures.
 
-Each function returns the HTML of one part. It takes `say`, which translates, and `link`,
-which turns a path of this repository (or `notebook.ipynb#heading`) into an address.
+Each function returns the HTML of one part. It takes `say`, which translates, and
+`link`, which turns a path of this repository (or `notebook.ipynb#heading`) into an
+address.
 """
 
 import json
@@ -49,21 +50,21 @@ def totals(claims: list[dict[str, str]], say: Say) -> str:
     yes, no, open_ = VERDICTS.values()
     count = {v: sum(c["verdict"] == v for c in claims) for v in VERDICTS.values()}
     here = [c["here"] for c in claims if c["verdict"] == open_]
-    unread = here.count("")
     kindly = sum(map(literally, claims))
     notes = {
         yes: say("by the paper's print, by algebra or by public counts"),
         no: say(f"{kindly} of them only if taken at their word"),
         open_: say(
-            f"on stand-in data {here.count(yes)} of them hold, {here.count(no)} do not, "
-            f"{here.count(OPEN)} stay undecided; our runs have no bearing on {unread}"
+            f"on stand-in data {here.count(yes)} of them hold, {here.count(no)} do "
+            f"not, {here.count(OPEN)} stay undecided; our runs have no bearing on "
+            f"{here.count('')}"
         ),
     }
     heads = {yes: say("hold"), no: say("do not hold"), open_: say(open_)}
     items = "\n".join(
-        f'<li class="verdict-{CLASSES[v]}"><a href="#all-claims" data-show="{CLASSES[v]}">'
+        f'<li class="verdict-{kind}"><a href="#all-claims" data-show="{kind}">'
         f"<strong>{count[v]}</strong> {heads[v]}</a><span>{notes[v]}</span></li>"
-        for v in VERDICTS.values()
+        for v, kind in CLASSES.items()
     )
     head = say(f"Of {len(claims)} claims of the paper:")
     return f'<p>{head}</p>\n<ul class="totals">\n{items}\n</ul>'
@@ -77,7 +78,9 @@ def short_score(text: str) -> str:
 def paper_table(say: Say) -> str:
     """The paper's Table II, on BP4D, as printed."""
     table = pd.read_csv(ROOT / "data/paper_table_2.csv", comment="#", dtype=str)
-    rows = [[say(name), *map(short_score, scores)] for name, *scores in table.to_numpy()]
+    rows = [
+        [say(name), *map(short_score, scores)] for name, *scores in table.to_numpy()
+    ]
     heads = [say("model"), *AU_NAMES, say("mean")]
     return _table(say("The paper, on BP4D: its Table II"), heads, rows, say)
 
@@ -158,8 +161,8 @@ def claims_table(claims: list[dict[str, str]], say: Say, link: Link) -> str:
     Args:
         claims: of `read_verdicts`.
     """
-    sections = dict.fromkeys(claim["section"] for claim in claims)
-    options = [_options("section", say("section"), {s: say(s) for s in sections}, say)]
+    sections = {c["section"]: _section(c["section"], say) for c in claims}
+    options = [_options("section", say("section"), sections, say)]
     verdicts = {CLASSES[verdict]: say(verdict) for verdict in VERDICTS.values()}
     options.append(_options("verdict", say("verdict"), verdicts, say))
     shown = escape(say("# of # claims shown"))
@@ -177,7 +180,9 @@ def claims_table(claims: list[dict[str, str]], say: Say, link: Link) -> str:
 
 def _options(name: str, label: str, values: dict[str, str], say: Say) -> str:
     every = f'<option value="">{say("all")}</option>'
-    rest = "".join(f'<option value="{k}">{escape(v)}</option>' for k, v in values.items())
+    rest = "".join(
+        f'<option value="{k}">{escape(v)}</option>' for k, v in values.items()
+    )
     return f'<label>{label} <select name="{name}">{every}{rest}</select></label>'
 
 
@@ -205,9 +210,7 @@ def _claim(claim: dict[str, str], say: Say, link: Link) -> str:
     if claim["artifact"]:
         path = claim["artifact"]
         where.append(f'<a href="{link(path)}"><code>{path}</code></a>')
-    section = say(claim["section"])
-    if claim["section"][0] in "IV":
-        section = f"{say('Section')} {section}"
+    section = _section(claim["section"], say)
     return (
         f'<tr id="claim-{claim["claim"]}" data-section="{claim["section"]}" '
         f'data-verdict="{kind}"><td><small>{section}</small>\n'
@@ -216,6 +219,11 @@ def _claim(claim: dict[str, str], say: Say, link: Link) -> str:
         f"<td>{verdict}</td>\n<td><p>{' '.join(why)}</p>\n"
         f'<p class="where">{" · ".join(where)}</p></td></tr>'
     )
+
+
+def _section(name: str, say: Say) -> str:
+    """A section's name in words: Section V, Abstract, Fig. 2."""
+    return f"{say('Section')} {name}" if name[0] in "IV" else say(name)
 
 
 def sentence(text: str) -> str:

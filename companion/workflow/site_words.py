@@ -12,7 +12,7 @@ from collections.abc import Callable
 NUMBER = re.compile(
     r"(?<![\w.,])[+−±-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.?\d+(?:e[+-]?\d+)?)(?!\w)"
 )
-"""A number in a text: 41,328, .79, 0.5, 2e-07; not the 06 of AU06 or the 16 of VGG16."""
+"""A number in a text: 41,328, .79, −0.5, 2e-07; not the 06 of AU06, the 16 of VGG16."""
 
 Say = Callable[[str], str]
 """A text of the page in → the same in the page's language."""
@@ -39,7 +39,8 @@ def template(text: str) -> tuple[str, list[str]]:
 
 def brazilian(number: str) -> str:
     """A number as Brazil writes it: 41.328 for 41,328, and 0,79 for .79."""
-    return ("0" * number.startswith(".") + number).translate(str.maketrans(".,", ",."))
+    whole = re.sub(r"^(\D?)\.", r"\g<1>0.", number)
+    return whole.translate(str.maketrans(".,", ",."))
 
 
 def in_english(text: str) -> str:
@@ -51,8 +52,8 @@ def in_portuguese(look_up: Callable[[str], str]) -> Say:
     """A function that translates texts.
 
     Args:
-        look_up: gives the translation of a template. An untranslated one comes back as it
-            is, and so does the text; a test names those.
+        look_up: gives the translation of a template. An untranslated one comes back as
+            it is, and so does the text; a test names those.
     """
 
     def say(text: str) -> str:
