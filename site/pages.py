@@ -3,17 +3,19 @@
 import gettext
 import logging
 import re
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 from companion.base.paths import ROOT
-from companion.workflow.site_parts import PARTS, file_anchor, messages
+from companion.workflow.site_parts import PARTS, RECORDED, file_anchor, messages
 from companion.workflow.site_words import (
     cell_in_portuguese,
     in_english,
@@ -50,44 +52,70 @@ class Part(SphinxDirective):
         if self.config.language == "pt_BR":
             catalogue = gettext.translation(self.env.docname, LOCALE, ["pt_BR"])
             say = in_portuguese(catalogue.gettext)
-        return [nodes.raw("", PARTS[name](say, self.link), format="html")]
-
-    def link(self, path: str) -> str:
-        """The address of a file, a directory or a heading of a notebook."""
-        path, _, anchor = path.partition("#")
-        here = self.env.docname
-        if (ROOT / path).is_dir():
-            return address(self.env, here, "site/recorded", file_anchor(path))
-        if path.endswith(".ipynb"):
-            return address(self.env, here, path.removesuffix(".ipynb"), anchor)
-        copy = self.env.dlfiles.add_file(here, path)
-        return f"{to_top(here)}_downloads/{copy}"
+        link = partial(address, self.env, self.env.docname)
+        return [nodes.raw("", PARTS[name](say, link), format="html")]
 
 
-def address(env, here: str, docname: str, anchor: str | None) -> str:
+def page_address(env: BuildEnvironment, here: str, docname: str, anchor: str) -> str:
     """Where a page is, seen from another: in this language, or else in English."""
     folder = "" if docname in env.found_docs else OTHER["pt_BR"]
-    end = f"#{anchor}" if anchor else ""
-    return f"{to_top(here)}{folder}{docname}.html{end}"
+    return f"{to_top(here)}{folder}{docname}.html{'#' * bool(anchor)}{anchor}"
+
+
+def address(env: BuildEnvironment, here: str, path: str) -> str:
+    """The address of something in the repository, for a page.
+
+    Args:
+        here: the page.
+        path: of a document, a file, which is copied, or a directory of recorded files;
+            with `#` and a heading's anchor, if it has headings.
+
+    Raises:
+        FileNotFoundError: nothing is there, or a directory that no page lists.
+    """
+    path, _, anchor = path.partition("#")
+    if (ROOT / path).is_dir() and Path(path).is_relative_to(RECORDED):
+        return page_address(env, here, "site/recorded", file_anchor(path))
+    if path.endswith((".ipynb", ".md")):
+        return page_address(env, here, path.rpartition(".")[0], anchor)
+    if not (ROOT / path).is_file():
+        raise FileNotFoundError(f"{here}: the site has no page or file for {path}")
+    return f"{to_top(here)}_downloads/{env.dlfiles.add_file(here, path)}"
 
 
 class LinksElsewhere(SphinxPostTransform):
-    """Links to pages of the other language, and to directories, which have no page."""
+    """Links that MyST can't resolve.
+
+    Those to pages that only the English part has; to directories, which lead to the
+    list of recorded files or nowhere; and those in the outputs of notebooks.
+    """
 
     default_priority = 8  # just before MyST looks for their targets
 
     def run(self, **_) -> None:
+        here = self.env.docname
+        folder = (ROOT / here).parent
         for link in list(self.document.findall(pending_xref)):
-            target, here = link["reftarget"], link.get("refdoc", "")
+            target = link["reftarget"]
             if link.get("refdomain") == "doc" and target not in self.env.found_docs:
-                anchor = link["reftargetid"]
-                to = address(self.env, here, target, anchor)
-                link.replace_self(nodes.reference("", "", *link[0].children, refuri=to))
-            elif (
-                link["reftype"] == "myst"
-                and (ROOT / here).parent.joinpath(target).is_dir()
-            ):
-                link.replace_self(link[0].children)
+                to = page_address(self.env, here, target, link["reftargetid"] or "")
+                link.replace_self(nodes.reference("", "", *link.children, refuri=to))
+            elif link["reftype"] == "myst" and (folder / target).is_dir():
+                link.replace_self(self.to_directory(link, folder / target))
+        for link in self.document.findall(nodes.reference):
+            target, hash_, anchor = link.get("refuri", "").partition("#")
+            path = (folder / target).resolve()
+            if target and path.exists() and path.is_relative_to(ROOT):
+                name = path.relative_to(ROOT).as_posix()
+                link["refuri"] = address(self.env, here, f"{name}{hash_}{anchor}")
+
+    def to_directory(self, link: pending_xref, path: Path) -> list[nodes.Node]:
+        """A link to the list of a directory's files, or its words alone."""
+        name = path.resolve().relative_to(ROOT)
+        if not name.is_relative_to(RECORDED):
+            return link.children
+        to = address(self.env, self.env.docname, name.as_posix())
+        return [nodes.reference("", "", *link.children, refuri=to)]
 
 
 class DecimalCommas(SphinxTransform):
@@ -107,8 +135,11 @@ class DecimalCommas(SphinxTransform):
 
 def finish(app: Sphinx, pagename: str, template: str, context: dict, doctree) -> None:
     """What scrolls can be reached by keyboard; the other language's page is known."""
-    body = context.get("body", "")
-    context["body"] = SCROLLS.sub(r'<\1 tabindex="0"', body)
+    context["body"] = SCROLLS.sub(r'<\1 tabindex="0"', context.get("body", ""))
+    tree = "furo_navigation_tree"  # its captions are headings without a level
+    context[tree] = context[tree].replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
     both = pagename.startswith(BOTH) and pagename != "site/recorded"
     folder = f"{to_top(pagename)}{OTHER[app.config.language]}"
     context["other_language"] = f"{folder}{pagename if both else 'site/index'}.html"
@@ -127,5 +158,5 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("part", Part)
     app.add_post_transform(LinksElsewhere)
     app.add_transform(DecimalCommas)
-    app.connect("html-page-context", finish)
+    app.connect("html-page-context", finish, priority=900)  # after the theme
     return {"version": "1", "parallel_read_safe": True}

@@ -50,7 +50,7 @@ def build(directory: Path) -> Path:
             raise RuntimeError(f"the site's pages in {folder} could not be built")
     for left in (".doctrees", "jupyter_execute"):
         shutil.rmtree(directory / left)
-    return Path(shutil.copy(SITE / "_static" / "choose.html", directory / "index.html"))
+    return Path(shutil.copy(SITE / "choose.html", directory / "index.html"))
 
 
 def main() -> int:

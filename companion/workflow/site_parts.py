@@ -60,7 +60,8 @@ def totals(claims: list[dict[str, str]], say: Say) -> str:
             f"{here.count('')}"
         ),
     }
-    heads = {yes: say("hold"), no: say("do not hold"), open_: say(open_)}
+    heads = {yes: say("hold"), no: say("do not hold")}
+    heads[open_] = say("cannot be decided with what we have")
     items = "\n".join(
         f'<li class="verdict-{kind}"><a href="#all-claims" data-show="{kind}">'
         f"<strong>{count[v]}</strong> {heads[v]}</a><span>{notes[v]}</span></li>"
@@ -228,6 +229,7 @@ def _section(name: str, say: Say) -> str:
 
 def sentence(text: str) -> str:
     """HTML of a text with a capital at its start and a full stop at its end."""
+    text = text.replace(" %", "\N{NO-BREAK SPACE}%")
     return with_symbols(text[0].upper() + text[1:] + "." * (text[-1] not in ".?!”"))
 
 
