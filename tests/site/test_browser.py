@@ -19,6 +19,10 @@ LOOKED_AT = (
     *START,
     *("index.html", "en/search.html", "en/site/recorded.html", "pt-br/README.html"),
     *("en/docs/glossary.html", "en/notebooks/03_training.html"),
+    *(
+        f"en/site/explorables/{path.stem}.html"
+        for path in sorted((ROOT / "site" / "explorables").glob("*.md"))
+    ),
 )
 """One page of each kind for axe, which takes its time."""
 MAY_SCROLL = "pre, .table-wrapper, .text_html, .katex-display"
@@ -87,8 +91,9 @@ def test_pages_load_alone_and_fit_a_phone(site, browser, scheme):
             allowed = "nothing" if name in START else MAY_SCROLL
             assert not page.evaluate(TOO_WIDE, allowed), name
             assert not page.evaluate(UNREACHABLE, MAY_SCROLL), name
-            pictures = "() => [...document.images].every(i => i.naturalWidth > 0)"
-            assert page.evaluate(pictures), name
+            page.wait_for_function(
+                "() => [...document.images].every(i => i.naturalWidth > 0)"
+            )
             text = page.evaluate("getComputedStyle(document.body).color")
             light = sum(map(int, text.strip("rgba()").split(",")[:3])) > 384
             assert light == (scheme == "dark"), name
