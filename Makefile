@@ -20,6 +20,8 @@
 ##                    40 min; gives runs/standin/pretrained/standin_vgg16.pt
 ##   make verify      computes every recorded table and figure's numbers again and names what differs
 ##                    3 to 6 min
+##   make site        the pages for readers without Python, English and Portuguese
+##                    1 min, and 1 to 2 min once to install; prints the address of runs/site
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
 ##                    3 min; this target and the next write files that git keeps
 ##   make metadata    how to cite and archive this, written from pyproject.toml
@@ -80,6 +82,8 @@ GRAPH = $(LOCK) && $$locked $(VENV) -m snakemake $(if $(SLURM),,--cores all $(GP
 	--keep-incomplete --quiet host reason \
 	--config profile=$(PROFILE) processes=$(PROCESSES)
 NOTEBOOK = $(VENV) -m companion.workflow.execute
+# The browser that looks at the site in `make test`, if there is one.
+CHROMIUM := $(firstword $(foreach n,chromium chromium-browser,$(shell command -v $(n))))
 # Two tests at a time, of one thread each, and no progress bars for nbval to compare.
 PYTEST = OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(VENV) -m pytest --quiet
 
@@ -100,7 +104,7 @@ ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/runs/.home
 endif
 
-.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain record metadata stress bench clean help
+.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain site record metadata stress bench clean help
 
 all: $(INSTALLED)
 	@$(GRAPH) || $(BUSY)
@@ -110,7 +114,7 @@ install: $(INSTALLED)
 # nbval runs the notebooks with the solutions of their exercises. Notebook 01 makes what the
 # others read; 03 takes longest, so it starts first.
 SOLVED := runs/solved
-test: $(INSTALLED)
+test: $(INSTALLED) $(if $(CHROMIUM),.venv/.installed_browser)
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m companion.standin standin
@@ -120,6 +124,8 @@ test: $(INSTALLED)
 		$(foreach n,03 00 04 02 07 08 05 06,$(SOLVED)/$(n)*.ipynb) tests
 	@$(VENV) -m companion.workflow.verify
 	@$(PYTEST) -n 2 --dist loadfile -m "made or graph"
+	@$(if $(CHROMIUM),$(PYTEST) -n0 -m site tests/site,\
+		echo "make: the tests of the site are skipped: no chromium on PATH")
 
 lab: $(INSTALLED)
 	@$(VENV) -m jupyterlab notebooks
@@ -159,6 +165,9 @@ ablation: $(INSTALLED)
 
 pretrain: $(INSTALLED)
 	@$(GRAPH) --forcerun pretrain -- pretrain || $(BUSY)
+
+site: .venv/.installed_site
+	@$(VENV) -m companion.workflow.site
 
 record: $(INSTALLED)
 	@$(VENV) -m companion.workflow.record $(PROFILE)
@@ -200,3 +209,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(VENV) -m pip install --quiet --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable ".[test]"; \
 	echo "$(CURDIR)" > $@
+
+# What an extra of pyproject.toml adds, such as `site`.
+.venv/.installed_%: $(INSTALLED)
+	@echo "Installing the extra \"$*\" of pyproject.toml into .venv"
+	@$(VENV) -m pip install --quiet --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[$*]"
+	@touch $@

@@ -30,6 +30,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LINES = (ROOT / "constraints.txt").read_text().splitlines()
 PINS = dict(line.split("==") for line in LINES if not line.startswith("#"))
 TEST = PROJECT["optional-dependencies"]["test"]
+SITE = PROJECT["optional-dependencies"]["site"]
+BROWSER = [
+    line
+    for line in PROJECT["optional-dependencies"]["browser"]
+    if line != "aulib[site]"
+]
 OF_TORCH = re.compile(r"nvidia-|cuda-|triton$")
 """Packages that torch asks for, and pins, on some systems only."""
 
@@ -61,7 +67,7 @@ def closure(packages: list[str]) -> set[str]:
     return {name for name, _ in found}
 
 
-@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *TEST])
+@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *TEST, *SITE, *BROWSER])
 def test_every_dependency_has_an_exact_version_that_it_allows(line):
     requirement = Requirement(line)  # of a name that `make doctor` finds in both files
     assert requirement.specifier.contains(PINS[requirement.name])
@@ -69,7 +75,11 @@ def test_every_dependency_has_an_exact_version_that_it_allows(line):
 
 @made_by_make
 def test_all_that_a_dependency_needs_is_pinned_too():
-    names = closure([*PROJECT["dependencies"], *TEST])
+    lines = [*PROJECT["dependencies"], *TEST]
+    with suppress(PackageNotFoundError):  # the extras for the site, where they are
+        closure([*SITE, *BROWSER])
+        lines += [*SITE, *BROWSER]
+    names = closure(lines)
     assert not {name for name in names - set(PINS) if not OF_TORCH.match(name)}
 
 
@@ -142,7 +152,7 @@ def code_of(path: Path) -> str:
     "folders, lines",
     [
         (["aulib", "companion", "notebooks"], PROJECT["dependencies"]),
-        (["tests"], [*PROJECT["dependencies"], *TEST]),
+        (["tests"], [*PROJECT["dependencies"], *TEST, *BROWSER, *SITE]),
     ],
     ids=["packages", "tests"],
 )
@@ -158,6 +168,9 @@ def test_what_is_imported_is_a_dependency(folders, lines):
     used -= set(sys.stdlib_module_names) | {"aulib", "companion"} | support
     owners = packages_distributions()
     owners["dlib"] = ["dlib-bin"]  # whose own list names its extension module only
+    for line in [*SITE, *BROWSER]:  # installed only where the site is built and tested
+        name = Requirement(line).name
+        owners.setdefault(name.replace("-", "_").split("_katex")[0], [name])
     known = {canonicalize_name(Requirement(line).name) for line in lines}
     if folders == ["tests"]:
         known.add("packaging")  # pytest's own
@@ -183,7 +196,7 @@ def test_a_script_finds_its_imports(name, tmp_path):
 
 TARGETS = (
     *("all", "install", "test", "lab", "figures", "verify", "doctor"),
-    *("table-2-all", "ablation", "pretrain", "record", "metadata", "stress"),
+    *("table-2-all", "ablation", "pretrain", "site", "record", "metadata", "stress"),
     *("bench", "clean", "help"),
 )
 FAKE_PYTHON = """#!/bin/sh
@@ -246,7 +259,7 @@ def test_every_target_can_be_planned():
     assert not answer.stderr
 
 
-@pytest.mark.parametrize("target", ["all", "test", "lab", "figures", "record"])
+@pytest.mark.parametrize("target", ["all", "test", "lab", "figures", "record", "site"])
 def test_a_second_call_installs_nothing(checkout, target):
     _, run = checkout
     answer, first = run(target)
@@ -255,8 +268,16 @@ def test_a_second_call_installs_nothing(checkout, target):
     installs = [
         [line for line in log if "pip install" in line] for log in (first, second)
     ]
-    assert len(installs[0]) == 1 and not installs[1]
-    assert "--constraint constraints.txt --editable .[test]" in installs[0][0]
+    extras = ["[test]"]
+    if target == "test" and (
+        shutil.which("chromium") or shutil.which("chromium-browser")
+    ):
+        extras.append("[browser]")
+    if target == "site":
+        extras.append("[site]")
+    assert not installs[1]
+    for line, extra in zip(installs[0], extras, strict=True):
+        assert f"--constraint constraints.txt --editable .{extra}" in line
     assert not [line for line in second if "venv" in line]
 
 
@@ -476,6 +497,7 @@ def test_ci_runs_make_test_from_anywhere(tmp_path):
     fake = tmp_path / "make"
     fake.write_text('#!/bin/sh\necho "$PWD: $*"\nexit 3\n')
     fake.chmod(0o755)
+    shutil.copy(fake, tmp_path / "chromium")  # nothing is installed where it is found
     answer = subprocess.run(
         [ci],
         cwd=tmp_path,
