@@ -1,16 +1,17 @@
 r"""A trained network in small: hidden layers of low rank, weights of eight bits.
 
-A hidden layer answers :math:`y = W x + b`. Let C, (r, units), hold the first r
-principal components of its answers to the training frames and m their mean. Then
+A hidden layer answers :math:`y = W x + b`. Weigh each unit by g, how strongly the
+network's outputs follow it. Let C, (r, units), hold the first r principal components of
+the weighted answers g y to the training frames, and m the mean answers. Then
 
 .. math::
 
-    y \approx m + C^T C (W x + b - m) = C^T (C W) x + b'
+    y \approx m + D (W x + b - m) = (C / g)^T (C g) W x + b', \quad D = (C / g)^T (C g)
 
 are two narrow layers in the place of a wide one. No other pair of layers of r units
-comes nearer to the answers of the training frames (in squares). Every matrix is then
-rounded to whole numbers from -127 to 127, with one float factor for each row. So a
-network of 4 million parameters fits into a page of the web.
+comes nearer to the weighted answers of the training frames (in squares). Every matrix
+is then rounded to whole numbers from -127 to 127, with one float factor for each row.
+So a network of 4 million parameters fits into a page of the web.
 
 A small network is a list of layers, in order, each a dictionary:
 
@@ -102,28 +103,53 @@ def small_maps(network: VGG) -> list[Layer]:
     return layers
 
 
-def fit_components(network: VGG, maps: torch.Tensor) -> list[PCA]:
-    """The principal components of both hidden layers' answers, before the ReLU.
+def fit_components(
+    network: VGG, maps: torch.Tensor
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """What both hidden layers answer, before the ReLU, in principal components.
 
     Args:
         network: in evaluation mode, on the processor.
         maps: float (N, C * 7 * 7), its last maps of the training frames.
 
     Returns:
-        Up to `LARGEST` components of the first and of the second hidden layer.
+        For the first and the second hidden layer: up to `LARGEST` components of the
+        weighted answers (r, units); the units' weights (units,), the root mean square
+        of the outputs' slopes; and the mean answers (units,). All float64.
     """
-    components = []
-    with torch.inference_mode():
-        first = network.classifier[0](maps)
-        second = network.classifier[3](functional.relu(first))
-    for answers in (first.numpy(), second.numpy()):
+    found = []
+    for answers, slopes in _answers_and_slopes(network, maps):
+        weight = np.sqrt(slopes)
+        weight = np.maximum(weight, 1e-3 * weight.max())  # it divides
         count = min(LARGEST, *answers.shape)
-        fitted = PCA(count, svd_solver="randomized", random_state=0).fit(answers)
-        components.append(fitted)
-    return components
+        fitted = PCA(count, svd_solver="randomized", random_state=0)
+        fitted.fit(answers * weight)
+        mean = answers.mean(axis=0)
+        found.append((fitted.components_.astype(np.float64), weight, mean))
+    return found
 
 
-def small_classifier(network: VGG, components: list[PCA], rank: int) -> list[Layer]:
+def _answers_and_slopes(
+    network: VGG, maps: torch.Tensor
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Both hidden layers' answers (N, units), and the outputs' mean squared slopes."""
+    relu, layers = functional.relu, network.classifier
+    with torch.enable_grad():
+        first = layers[0](maps.clone()).detach().requires_grad_()
+        second = layers[3](relu(first))
+        outputs = layers[6](relu(second))
+        squares = [0.0, 0.0]
+        for au in range(outputs.shape[1]):
+            ends = torch.autograd.grad(
+                outputs[:, au].sum(), (first, second), retain_graph=True
+            )
+            for number, slope in enumerate(ends):
+                squares[number] += slope.double().square().mean(dim=0).numpy()
+    answers = (first.detach().double().numpy(), second.detach().double().numpy())
+    return list(zip(answers, squares))
+
+
+def small_classifier(network: VGG, components: list, rank: int) -> list[Layer]:
     """The hidden layers of a network at a rank, and its last layer, in eight bits.
 
     Args:
@@ -131,15 +157,13 @@ def small_classifier(network: VGG, components: list[PCA], rank: int) -> list[Lay
         components: from `fit_components`.
         rank: of both hidden layers.
     """
-    layers = []
-    for module, fitted in zip(
-        (network.classifier[0], network.classifier[3]), components
-    ):
+    layers, hidden = [], (network.classifier[0], network.classifier[3])
+    for module, (basis, weight, mean) in zip(hidden, components):
         matrix, bias = _arrays(module)
-        basis, mean = fitted.components_[:rank].astype(np.float64), fitted.mean_
-        rest = mean + basis.T @ (basis @ (bias - mean))
-        layers.append(_layer("linear", False, basis @ matrix, np.zeros(len(basis))))
-        layers.append(_layer("linear", True, basis.T, rest))
+        inwards, outwards = basis[:rank] * weight, basis[:rank].T / weight[:, None]
+        rest = mean + outwards @ (inwards @ (bias - mean))
+        layers.append(_layer("linear", False, inwards @ matrix, np.zeros(rank)))
+        layers.append(_layer("linear", True, outwards, rest))
     layers.append(_layer("linear", False, *_arrays(network.classifier[6])))
     return layers
 
@@ -170,7 +194,7 @@ def shrink_classifier(
     with torch.inference_mode():
         whole = mean_icc(labels, network.classifier(maps), scale)
     losses = []
-    for rank in range(1, min(len(each.components_) for each in components) + 1):
+    for rank in range(1, min(len(basis) for basis, *_ in components) + 1):
         layers = small_classifier(network, components, rank)
         losses.append(whole - mean_icc(labels, run(layers, small), scale))
         if losses[-1] < BOUND:

@@ -29,7 +29,7 @@ def computed() -> np.ndarray:
     return np.array(evaluate(["equations.js"], expression, data))
 
 
-@pytest.mark.parametrize("number, factor", enumerate(FACTORS))
+@pytest.mark.parametrize("number, factor", [*enumerate(FACTORS)])
 def test_answers_losses_and_pulls_are_aulibs(computed, number, factor):
     outputs = factor * torch.tensor(PLACES, dtype=torch.float64) / 100
     for level in range(6):

@@ -59,7 +59,7 @@ def test_the_page_reads_30_faces_as_torch_does(made, face):
     assert len(face["faces"]) == 30
     squares = np.stack([pixels_of(each) for each in face["faces"]])
     layers = [unpacked(layer) for layer in face["layers"]]
-    images = normalise(squares, face["mean"], face["std"])
+    images = normalise(squares, tuple(face["mean"]), tuple(face["std"]))
     with torch.inference_mode():
         expected = compression.run(layers, images)
     found = node_outputs(made.scripts / "data_face.js", face["faces"])

@@ -106,6 +106,7 @@ def make_explorables(folder: Path) -> MadeUp:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(explorables, "SCRIPTS", scripts)
         patch.setattr(explorables, "PAGES", pages)
+        patch.setattr(explorables, "LARGEST_FILE", 4_000_000)  # photographs are larger
         patch.setattr(explorables, "run_directory", lambda name: folder)
         patch.setattr(explorables, "training_directory", lambda *run_of: run)
         recorded = {("proposed", 42): outputs}

@@ -52,7 +52,7 @@
     const facts = Object.assign({}, data.about, {
       model: say("model_" + data.about.model),
       evaluationFrames: number(data.about.evaluationFrames, 0),
-      factor: number(data.scale, 0),
+      factor: page.short(data.scale),
     });
     const about = element("p", { class: "explorable-about" }, say("cellsAbout", facts));
     const sheet = ".explorable-face{background-image:url(data:image/jpeg;base64,";
@@ -93,7 +93,9 @@
     const table = element("table", { role: "grid" });
     table.append(element("caption", {}, say("cellsMatrix", names)));
     const head = element("tr", { role: "row" });
-    head.append(element("th", { scope: "col" }, say("cellsLabel") + " ↓ " + say("cellsEstimate") + " →"));
+    const corner = element("td", {}, "↓ " + say("cellsLabel"), element("br", {}));
+    corner.append(say("cellsEstimate") + " →");
+    head.append(corner);
     const body = element("tbody", {});
     const buttons = counts.map(function (row, i) {
       head.append(element("th", { scope: "col" }, String(i)));

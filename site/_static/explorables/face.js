@@ -74,7 +74,7 @@
     const controls = controlsOf(state, read);
     const result = element("div", { class: "explorable-result" });
     result.append(picture, element("div", {}, chart, key(data.scale)));
-    container.append(facesOf(data, choose), result, status, table, controls);
+    container.append(facesOf(data, choose), result, status, controls, table);
     container.append(element("p", { class: "explorable-about" }, about(data)));
 
     let width = 0;
@@ -125,7 +125,7 @@
     const options = data.faces.map(function (face, number) {
       const source = "data:image/png;base64," + face.png;
       const image = element("img", { src: source, alt: say("faceName", face) });
-      image.width = image.height = 56;
+      image.width = image.height = 48;
       return { value: number, label: image };
     });
     const group = page.radios("explorable-face", say("faceChoose"), options, 0, choose);
@@ -157,7 +157,7 @@
 
     function label() {
       const text = say("faceBrightnessValue", { percent: state.brightness });
-      bright.output.textContent = text;
+      bright.value.textContent = text;
       bright.input.setAttribute("aria-valuetext", text);
     }
 
@@ -206,7 +206,7 @@
     const heads = ["faceAu", "faceOutput", "faceHalved", "faceAnswer", "faceCoder"];
     const head = element("tr", {});
     heads.forEach(function (name) {
-      const text = say(name, { factor: number(data.scale, 0) });
+      const text = say(name, { factor: page.short(data.scale) });
       head.append(element("th", { scope: "col" }, text));
     });
     const body = element("tbody", {});
@@ -236,7 +236,7 @@
       return left + ((width - left - 4) * (inside + 0.4)) / 5.8;
     };
     const height = LANE * answer.length + 22;
-    const label = say("faceChart", { factor: number(data.scale, 0) });
+    const label = say("faceChart", { factor: page.short(data.scale) });
     const picture = svg("svg", {
       viewBox: "0 0 " + width + " " + height,
       width: width,
@@ -282,7 +282,7 @@
     Object.keys(marks).forEach(function (name) {
       const mark = svg("svg", { viewBox: "0 0 18 18", width: 18, height: 18 }, marks[name]);
       mark.setAttribute("aria-hidden", "true");
-      const text = say(name, { factor: number(scale, 0) });
+      const text = say(name, { factor: page.short(scale) });
       list.append(element("li", {}, mark, text));
     });
     return list;

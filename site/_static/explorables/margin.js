@@ -60,9 +60,9 @@
     function update() {
       const out = (state.factor * state.place) / 100;
       const values = {
-        factor: number(state.factor, 2),
+        factor: page.short(state.factor),
         level: state.level,
-        target: number(state.factor * state.level, 2),
+        target: page.short(state.factor * state.level),
         output: number(out, 2),
         levels: number(state.place / 100, 2),
         answer: equations.toIntensity(out, state.factor),
@@ -86,7 +86,7 @@
   function write(slider, value, text) {
     slider.input.value = value;
     slider.input.setAttribute("aria-valuetext", text);
-    slider.output.textContent = text;
+    slider.value.textContent = text;
   }
 
   // Where the case of an output changes, from left to right, with the case before it.
@@ -128,7 +128,7 @@
       height: height,
       role: "img",
       "aria-label": say("marginPicture", {
-        factor: number(state.factor, 2),
+        factor: page.short(state.factor),
         level: state.level,
         low: number(state.level - 1 / state.factor, 2),
         high: number(state.level + 1 / state.factor, 2),
@@ -173,9 +173,7 @@
     for (let place = FROM; place <= TO; place++) {
       group.append(svg("line", { x1: x(place), x2: x(place), y1: bottom, y2: bottom + 4 }));
       const at = { x: x(place), y: bottom + 17, "text-anchor": "middle" };
-      const output = factor * place;
-      const digits = Number.isInteger(output) ? 0 : Number.isInteger(2 * output) ? 1 : 2;
-      group.append(svg("text", at, number(output, digits)));
+      group.append(svg("text", at, page.short(factor * place)));
     }
     for (let loss = 0; loss <= HIGHEST; loss += 2) {
       const at = { x: SHAPE.left - 6, y: y(loss) + 4, "text-anchor": "end" };

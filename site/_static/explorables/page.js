@@ -5,6 +5,7 @@ var EXPLORABLES = EXPLORABLES || {};
 
 (function () {
   const AUS = ["AU06", "AU10", "AU12", "AU14", "AU17"];
+  let sliders = 0; // so far; for their ids
   const SVG = "http://www.w3.org/2000/svg";
 
   // "en" or "pt", from <html lang="…">.
@@ -29,6 +30,11 @@ var EXPLORABLES = EXPLORABLES || {};
     });
     const text = format.format(value).replace("-", "−");
     return /[1-9]/.test(text) ? text : text.replace("−", "");
+  }
+
+  // With as many digits as a quarter needs: 2, 1.5 or 0.75.
+  function short(value) {
+    return number(value, Number.isInteger(value) ? 0 : Number.isInteger(2 * value) ? 1 : 2);
   }
 
   function fill(node, attributes, children) {
@@ -68,14 +74,17 @@ var EXPLORABLES = EXPLORABLES || {};
     return group;
   }
 
-  // A slider with its label and its value; returns its row, input and output.
+  // A slider with its label and its value; returns its row, input and value. The value
+  // is read out as the input's aria-valuetext.
   function slider(label, attributes, move) {
-    const input = element("input", Object.assign({ type: "range" }, attributes));
-    const output = element("output", {});
+    sliders += 1;
+    const id = "explorable-slider-" + sliders;
+    const input = element("input", Object.assign({ type: "range", id: id }, attributes));
+    const value = element("span", { "aria-hidden": "true" });
     input.addEventListener("input", move);
-    const row = element("label", { class: "explorable-slider" });
-    row.append(element("span", {}, label), output, input);
-    return { row: row, input: input, output: output };
+    const row = element("div", { class: "explorable-slider" });
+    row.append(element("label", { for: id }, label), value, input);
+    return { row: row, input: input, value: value };
   }
 
   // Draw now, and again whenever the node gets another width.
@@ -104,6 +113,7 @@ var EXPLORABLES = EXPLORABLES || {};
     AUS: AUS,
     say: say,
     number: number,
+    short: short,
     element: element,
     svg: svg,
     radios: radios,

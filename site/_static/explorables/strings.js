@@ -10,8 +10,8 @@ EXPLORABLES.strings = {
     AU12: "corners of the mouth pulled up",
     AU14: "dimples",
     AU17: "chin raised",
-    model_proposed: "proposed network",
-    model_baseline: "baseline network",
+    model_proposed: "Proposed network",
+    model_baseline: "Baseline network",
 
     marginFactor: "Factor of the targets",
     marginLevel: "True level",
@@ -91,8 +91,8 @@ EXPLORABLES.strings = {
     AU12: "cantos da boca puxados para cima",
     AU14: "covinhas",
     AU17: "queixo erguido",
-    model_proposed: "rede proposta",
-    model_baseline: "rede de referência (baseline)",
+    model_proposed: "Rede proposta",
+    model_baseline: "Rede de referência (baseline)",
 
     marginFactor: "Fator dos alvos",
     marginLevel: "Nível verdadeiro",

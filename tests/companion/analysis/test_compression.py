@@ -61,7 +61,7 @@ def test_another_layer_is_refused(network):
 
 @pytest.mark.parametrize("rank", [1, 3, 32])
 def test_the_first_layer_is_the_best_of_its_rank(network, maps, rank, monkeypatch):
-    """Eckart and Young: no answers of this rank about the mean come nearer."""
+    """Eckart and Young: no weighted answers of this rank come nearer."""
     monkeypatch.setattr(compression, "to_int8", exact)
     components = compression.fit_components(network, maps)
     first = compression.small_classifier(network, components, rank)[:2]
@@ -69,10 +69,34 @@ def test_the_first_layer_is_the_best_of_its_rank(network, maps, rank, monkeypatc
     found = compression.run(first, maps).numpy()
     with torch.inference_mode():
         answers = network.classifier[0](maps).double().numpy()
-    mean = answers.mean(axis=0)
-    left, strengths, right = np.linalg.svd(answers - mean, full_matrices=False)
-    best = mean + (left[:, :rank] * strengths[:rank]) @ right[:rank]
-    np.testing.assert_allclose(found, best, atol=1e-3 * answers.std())
+    weight, mean = components[0][1], answers.mean(axis=0)
+    parts = np.linalg.svd((answers - mean) * weight, full_matrices=False)
+    left, strengths, right = parts
+    best = mean + (left[:, :rank] * strengths[:rank]) @ right[:rank] / weight
+    np.testing.assert_allclose(found, best, atol=2e-3 * answers.std())
+
+
+def test_a_unit_weighs_as_much_as_the_outputs_follow_it(network, maps):
+    """By differences: shift one unit's answer a little and see the outputs move."""
+    classifier = network.classifier
+    with torch.inference_mode():
+        first = classifier[0](maps).double()
+        copy = Narrow("proposed", width=1 / 8).eval().double()
+        copy.load_state_dict(network.state_dict())
+
+        def outputs(answers: torch.Tensor) -> torch.Tensor:
+            hidden = copy.classifier[3](answers.relu()).relu()
+            return copy.classifier[6](hidden)
+
+        shift = torch.zeros(32, dtype=torch.float64)
+        expected = []
+        for unit in range(32):
+            shift.zero_()[unit] = 1e-6
+            slopes = (outputs(first + shift) - outputs(first - shift)) / 2e-6
+            expected.append(slopes.square().sum(dim=1).mean().sqrt().item())
+    weight = compression.fit_components(network, maps)[0][1]
+    expected = np.maximum(expected, 1e-3 * max(expected))
+    np.testing.assert_allclose(weight, expected, rtol=0.01)
 
 
 def test_the_smallest_rank_within_the_bound_is_chosen(network, maps, monkeypatch):
