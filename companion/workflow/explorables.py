@@ -9,7 +9,8 @@ What the pages show without JavaScript and in print goes to `site/explorables`. 
 the crops of notebook 01.
 
 The data are scripts, because a page that is opened as a file may load scripts and
-nothing else. Numbers in them are rounded, bytes are in base64.
+nothing else. Numbers in them are rounded, bytes are in base64. It takes one to two
+minutes; with OMP_NUM_THREADS=1 the same run gives the same files on the same machine.
 """
 
 import json
@@ -29,7 +30,7 @@ from aulib.inference import to_intensity
 from companion.analysis import compression, plots
 from companion.analysis.faces_shown import (
     SHEET_COLUMNS,
-    as_png,
+    as_webp,
     count_cells,
     cover_levels,
     draw_sprites,
@@ -117,7 +118,7 @@ def face_data(
                 "labels": labels[row].tolist(),
                 "outputs": _rounded(theirs[row]),
                 "full": _rounded(others[row]),
-                "png": _base64(as_png(square)),
+                "webp": _base64(as_webp(square)),
             }
             for row, square in zip(chosen, squares, strict=True)
         ],
@@ -228,21 +229,24 @@ def draw_margin() -> tuple[Figure, pd.DataFrame]:
     return draw_losses(loss), numbers
 
 
-def draw_faces(data: dict, squares: np.ndarray, title: str) -> Figure:
+def draw_faces(
+    faces: list[dict], scale: float, squares: np.ndarray, title: str
+) -> Figure:
     """Some of a page's faces with the coder's levels and the network's.
 
     Args:
-        data: from `face_data`.
+        faces: some of those of `face_data`.
+        scale: of Eq. 3.
         squares: uint8 (N, S, S, 3), the faces.
         title: names the model and the data.
     """
     names = []
-    for face in data["faces"][: len(squares)]:
-        answers = to_intensity(torch.tensor([face["outputs"]]), data["scale"])[0]
+    for face in faces:
+        answers = to_intensity(torch.tensor([face["outputs"]]), scale)[0]
         lines = [f"{face['subject']} {face['task']} {face['frame']}"]
         lines += [
-            f"coder {_levels(face['labels'])}",
-            f"Eq. 3 {_levels(answers.tolist())}",
+            f"coder: {_levels(face['labels'])}",
+            f"Eq. 3: {_levels(answers.tolist())}",
         ]
         names.append("\n".join(lines))
     heading = f"{', '.join(AU_NAMES)}: {title}"
@@ -300,9 +304,9 @@ def _write_figures(faces: dict, cells: dict, store: CropStore) -> None:
     title = "{model}, seed {seed}, {data}"
     matrices = draw_matrices(cells["counts"], title.format(**cells["about"]))
     save_figure(*_saved(matrices, "confusion"))
-    frames = pd.DataFrame(faces["faces"][:PRINTED])
-    squares = squares_of(store, _crops_of(store, frames))
-    sheet = draw_faces(faces, squares, title.format(**faces["about"]))
+    some = faces["faces"][:: FACES // PRINTED][:PRINTED]
+    squares = squares_of(store, _crops_of(store, pd.DataFrame(some)))
+    sheet = draw_faces(some, faces["scale"], squares, title.format(**faces["about"]))
     as_jpeg(sheet, PAGES / "face.jpg", quality=85)
 
 

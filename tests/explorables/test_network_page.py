@@ -25,8 +25,8 @@ RUN = """(() => {
 
 
 def pixels_of(face: dict) -> np.ndarray:
-    """A face's PNG as uint8 (S, S, 3)."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(face["png"]))))
+    """A face's picture as uint8 (S, S, 3)."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(face["webp"]))))
 
 
 def node_outputs(path, faces: list[dict]) -> np.ndarray:
@@ -48,7 +48,7 @@ def unpacked(layer: dict) -> dict:
         return layer
     types = {"values": np.int8, "scales": np.float32, "bias": np.float32}
     arrays = {
-        name: np.frombuffer(base64.b64decode(layer[name]), dtype=kind)
+        name: np.frombuffer(base64.b64decode(layer[name]), dtype=kind).copy()
         for name, kind in types.items()
     }
     arrays["values"] = arrays["values"].reshape(layer["rows"], -1)
@@ -113,6 +113,8 @@ def test_the_committed_network_reads_its_faces_as_torch_did():
     found = node_outputs(path, data["faces"])
     recorded = [each["outputs"] for each in data["faces"]]
     np.testing.assert_allclose(found, recorded, atol=TOLERANCE)
+    labels = np.array([each["labels"] for each in data["faces"]])
+    assert all(set(range(6)) <= set(levels) for levels in labels.T)  # as the page says
     about = data["about"]
     assert len(data["faces"]) == 30 and path.stat().st_size <= LARGEST_FILE
     assert about["trainingIcc"][0] - about["trainingIcc"][1] < about["bound"]

@@ -38,8 +38,8 @@
     return found;
   }
 
-  // A PNG's red, green and blue; `done` gets them, or null if it can't be decoded.
-  function decode(png, size, done) {
+  // A picture's red, green and blue; `done` gets them, or null if it can't be decoded.
+  function decode(webp, size, done) {
     const image = new Image();
     image.onload = function () {
       const canvas = element("canvas", { width: size, height: size });
@@ -57,7 +57,7 @@
     image.onerror = function () {
       done(null);
     };
-    image.src = "data:image/png;base64," + png;
+    image.src = "data:image/webp;base64," + webp;
   }
 
   function build(container) {
@@ -86,7 +86,7 @@
 
     function choose(face) {
       state.face = face;
-      decode(data.faces[face].png, data.size, function (found) {
+      decode(data.faces[face].webp, data.size, function (found) {
         if (state.face !== face) return; // another one was chosen meanwhile
         pixels = found;
         if (!found) status.textContent = say("faceFailed");
@@ -123,7 +123,7 @@
   // The faces as a group of radio buttons with pictures.
   function facesOf(data, choose) {
     const options = data.faces.map(function (face, number) {
-      const source = "data:image/png;base64," + face.png;
+      const source = "data:image/webp;base64," + face.webp;
       const image = element("img", { src: source, alt: say("faceName", face) });
       image.width = image.height = 48;
       return { value: number, label: image };

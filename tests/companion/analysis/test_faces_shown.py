@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix
 from aulib import UNKNOWN
 from companion.analysis.faces_shown import (
     SHEET_COLUMNS,
-    as_png,
+    as_webp,
     count_cells,
     cover_levels,
     draw_sprites,
@@ -65,6 +65,6 @@ def test_a_sheet_has_full_rows(count):
     assert sheet.size == (16 * SHEET_COLUMNS, 16 * -(-count // SHEET_COLUMNS))
 
 
-def test_a_png_is_the_face_bit_for_bit():
+def test_a_picture_is_the_face_bit_for_bit():
     face = GENERATOR.integers(0, 256, (20, 20, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(Image.open(io.BytesIO(as_png(face))), face)
+    np.testing.assert_array_equal(Image.open(io.BytesIO(as_webp(face))), face)
