@@ -101,10 +101,13 @@ def failing_sentences(
             line += f" All of them have *{', '.join(shared)}*."
         whole = [name for name, aus in failing(own).items() if au in aus]
         if whole:
-            means = own.loc[own["model"].isin(whole), "last"]
+            those = own[own["model"].isin(whole)]
             where = _combinations(whole, levels_of, titles)
-            line += f" They include every run with {where}; "
-            line += f"the mean ICC of these runs over the AUs is {_range(means, 3)}."
+            line += (
+                f" They include all {len(those)} runs with {where}, where {au} has "
+                f"{_range(those[au])} and the mean ICC over the AUs is "
+                f"{_range(those['last'], 3)}."
+            )
         lines.append(line)
     if own.empty:
         return ["No run has learned anything."]
@@ -358,6 +361,35 @@ def headline(effects: pd.DataFrame, depends: pd.DataFrame) -> str:
             "seeds, if it is there at all."
         )
     return " ".join(said)
+
+
+def read_interaction(table: pd.DataFrame) -> str:
+    """The first row of a table of interactions, of two or three changes, read out.
+
+    Args:
+        table: from `companion.analysis.effects.interactions` or
+            `companion.analysis.effects_cells.three_way`.
+
+    Returns:
+        Markdown; empty if the table is.
+    """
+    if table.empty:
+        return ""
+    row = table.iloc[0]
+    with_, without = signed(row["size with"]), signed(row["size without"])
+    size = signed(row["size"])
+    if "and" in row:
+        return (
+            f"The first row says: the interaction of *{row['effect']}* and "
+            f"*{row['with']}* is {with_} with *{row['and']}* and {without} with "
+            f"*{row['instead of']}*. The difference of the two, {size} before "
+            "rounding, is the three-way interaction."
+        )
+    return (
+        f"The first row says: *{row['effect']}* brings {with_} with *{row['with']}* "
+        f"and {without} with *{row['instead of']}*. The difference of the two, {size} "
+        "before rounding, is the interaction."
+    )
 
 
 def au_sentence(table: pd.DataFrame) -> str:

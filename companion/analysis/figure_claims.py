@@ -479,7 +479,7 @@ def _together(
     low, high = percentile_interval(lesser)
     if holds is not None:
         holds = True if low > 0 else False if high <= 0 else None
-    said = f"95 % over people {low:z.2f} to {high:z.2f} between these two"
+    said = f"95 % over people {low:z.2f} to {high:z.2f} for the difference"
     return f"{what}-four-together", holds, because, said
 
 

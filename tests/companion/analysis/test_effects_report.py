@@ -31,6 +31,7 @@ from companion.analysis.effects_report import (
     interval,
     levels_table,
     marked,
+    read_interaction,
     rounded,
     seeds_sentences,
     smaller_spread_sentence,
@@ -87,13 +88,15 @@ def test_runs_that_have_not_learned_an_au():
     assert failing_sentences(runs, LEVELS, TITLES) == [
         "7 of 24 runs have not learned AU17: its ICC there is 0.10 to 0.20, below "
         "0.25. In the other runs it is at least 0.60. All of them have *title a*. They "
-        "include every run with *title a, title x2*; the mean ICC of these "
-        "runs over the AUs is 0.760 to 0.780."
+        "include all 6 runs with *title a, title x2*, where AU17 has 0.10 and "
+        "the mean ICC over the AUs is 0.760 to 0.780."
     ]
     runs.loc[runs["model"] == "b-x1-s", "AU17"] = 0.1
     (said,) = failing_sentences(runs, LEVELS, TITLES)
     assert "All of them" not in said
-    assert "every run with *title a, title x2, title j* or *title a, title x2, " in said
+    assert (
+        "all 8 runs with *title a, title x2, title j* or *title a, title x2, " in said
+    )
 
 
 def test_an_au_in_runs_outside_of_the_design_is_not_reported():
@@ -129,6 +132,21 @@ def test_effects_within_combinations_become_sentences():
     )
     lost = join_others(table, others.assign(size=np.nan))
     assert within_sentences(lost, ["AU17"]) == within_sentences(table, [])
+
+
+def test_the_first_interaction_is_read_out():
+    scored = {n: own + 0.1 * (n == "b-x2-m") for n, own in additive().items()}
+    two = interactions(LEVELS, TITLES, scored, (0.01, 4))
+    assert read_interaction(two) == (
+        "The first row says: *title b* brings +0.233 with *title x2* and +0.200 with "
+        "*title x1*. The difference of the two, +0.033 before rounding, is the "
+        "interaction."
+    )
+    three = three_way(LEVELS, TITLES, scored, (0.01, 4))
+    said = read_interaction(three)
+    assert "of *title b* and *title x2* is +0.100 with *title m* and 0.000 with" in said
+    assert "*title s*. The difference of the two, +0.100 before rounding" in said
+    assert read_interaction(three[:0]) == ""
 
 
 def test_clear_three_way_interactions_become_sentences():
