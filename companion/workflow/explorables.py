@@ -2,11 +2,11 @@
 
     python -m companion.workflow.explorables PROFILE MODEL SEED
 
-writes, from the finished run of MODEL and SEED in `runs/<profile>`,
+writes, from the recorded run of MODEL and SEED, whose weights are in `runs/<profile>`,
 `site/_static/explorables/data_face.js` (the network of its best epoch in small, and
 faces for it to read), and, from the best of MODEL's recorded runs, `data_confusion.js`.
-What the pages show without JavaScript and in print goes to `site/explorables`. It reads
-the crops of notebook 01.
+What the pages show without JavaScript and in print goes to `site/explorables`, and with
+it `compression.csv`, what the small network loses. It reads the crops of notebook 01.
 
 The data are scripts, because a page that is opened as a file may load scripts and
 nothing else. Numbers in them are rounded, bytes are in base64. It takes one to two
@@ -15,7 +15,7 @@ minutes; with OMP_NUM_THREADS=1 the same run gives the same files on the same ma
 
 import json
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +38,9 @@ from companion.analysis.faces_shown import (
     squares_of,
 )
 from companion.analysis.margins import draw_losses
-from companion.analysis.pictures import as_jpeg, draw_sheet
+from companion.analysis.pictures import draw_sheet, save_jpeg
 from companion.analysis.readings import load_best
-from companion.analysis.runs import read_runs
+from companion.analysis.runs import read_provenance, read_runs, runs_origin
 from companion.analysis.scores import (
     best_epoch,
     best_run,
@@ -51,11 +51,14 @@ from companion.base.figures import TEXT_WIDTH, figure_style, save_figure
 from companion.base.files import atomic_write, sha256
 from companion.base.paths import ROOT, run_directory, training_directory
 from companion.base.profiles import load_profile
+from companion.base.provenance import file_origin
+from companion.base.tables import save_table
 from companion.bp4d import AU_NAMES
 from companion.crops.batches import central_batches
 from companion.crops.store import CropStore
 from companion.training.checkpoint import BEST, METRICS, finished
 from companion.training.outputs import OUTPUT_NAMES
+from companion.workflow.record import write_checksums
 
 SCRIPTS = ROOT / "site" / "_static" / "explorables"
 PAGES = ROOT / "site" / "explorables"
@@ -262,8 +265,8 @@ def write_explorables(name: str, model: str, seed: int) -> None:
             matrices are of the model's best recorded run.
 
     Raises:
-        ValueError: the data are not a stand-in's, the model is not a regression, or
-            the files would be too large.
+        ValueError: the data are not a stand-in's, the model is not a regression, the
+            run is not the recorded one, or the files would be too large.
         FileNotFoundError: the crops or the run are missing.
     """
     profile = load_profile(name)
@@ -280,39 +283,78 @@ def write_explorables(name: str, model: str, seed: int) -> None:
     if not finished(directory):
         trains = f".venv/bin/python -m companion.training {name} {model} {seed}"
         raise FileNotFoundError(f"{directory}: no finished run; `{trains}` trains it")
+    weights = sha256(directory / BEST)
+    if read_provenance(name, "recorded", model, seed)["sha256"][BEST] != weights:
+        raise ValueError(
+            f"{directory / BEST}: another training than the recorded one; "
+            f"`make record PROFILE={name}` records this one"
+        )
     store = CropStore(run_directory(name) / "crops")
     network = load_best(model, profile["network_width"], directory)
     metrics = pd.read_csv(directory / METRICS).set_index("epoch")
     about = {"data": profile["title"], "profile": name, "model": model}
     about |= {"crops": store.fingerprint[:16]}
     of_face = about | {"seed": seed, "epoch": best_epoch(metrics)}
-    of_face |= {"weights": sha256(directory / BEST)[:16]}
+    of_face |= {"weights": weights[:16]}
     faces = face_data(profile, model, network, store, of_face)
     scale = profile["models"][model]["scale"]
     frames, of_cells = _best_frames(name, model, scale)
     cells = confusion_data(frames, scale, store, about | of_cells)
     write_script(SCRIPTS / "data_face.js", "face", faces)
     write_script(SCRIPTS / "data_confusion.js", "confusion", cells)
-    _write_figures(faces, cells, store)
+    origin = runs_origin(name, "recorded", [(model, seed)])
+    size = (SCRIPTS / "data_face.js").stat().st_size
+    losses = compression_table(network, faces, size)
+    save_table(losses, PAGES / "compression.csv", origin, False, None)
+    of_matrices = runs_origin(name, "recorded", [(model, of_cells["seed"])])
+    _write_figures(name, faces, cells, store, origin, of_matrices)
 
 
-def _write_figures(faces: dict, cells: dict, store: CropStore) -> None:
-    """What the pages show without JavaScript and in print."""
+def compression_table(network: VGG, faces: dict, script_bytes: int) -> pd.DataFrame:
+    """One row: how small the network became, and what that costs.
+
+    Args:
+        network: the whole one.
+        faces: of `face_data`.
+        script_bytes: of the file that the page loads, faces included.
+    """
+    about = faces["about"]
+    whole = sum(each.numel() for each in network.parameters())
+    arrays = {"values": 1, "scales": 4, "bias": 4}  # and the bytes of a number
+    lengths = [
+        (len(b64decode(layer[name])), size)
+        for layer in faces["layers"]
+        for name, size in arrays.items()
+        if name in layer
+    ]
+    row = {name: about[name] for name in ("model", "seed", "epoch", "rank", "bound")}
+    row |= {"numbers": whole, "small_numbers": sum(n // size for n, size in lengths)}
+    row |= {"bytes": 4 * whole, "small_bytes": sum(n for n, _ in lengths)}
+    row |= {"script_bytes": script_bytes, "faces": len(faces["faces"])}
+    for name in ("training", "evaluation"):
+        icc, small = about[f"{name}Icc"]
+        row |= {f"{name}_frames": about[f"{name}Frames"]}
+        row |= {f"{name}_icc": icc, f"small_{name}_icc": small}
+    row |= {"people": about["people"], "same_levels": about["sameLevels"]}
+    return pd.DataFrame([row])
+
+
+def _write_figures(
+    name: str, faces: dict, cells: dict, store: CropStore, origin: dict, others: dict
+) -> None:
+    """What the pages show without JavaScript and in print, with two runs' origins."""
     figure_style()
     PAGES.mkdir(parents=True, exist_ok=True)
-    save_figure(*_saved(draw_margin(), "margin"))
+    alone = file_origin(name, "data", ["none: Equations 3 and 4 alone"], [])
+    figure, numbers = draw_margin()
+    save_figure(figure, PAGES, "margin", numbers, alone)
     title = "{model}, seed {seed}, {data}"
-    matrices = draw_matrices(cells["counts"], title.format(**cells["about"]))
-    save_figure(*_saved(matrices, "confusion"))
+    figure, numbers = draw_matrices(cells["counts"], title.format(**cells["about"]))
+    save_figure(figure, PAGES, "confusion", numbers, others)
     some = faces["faces"][:: FACES // PRINTED][:PRINTED]
     squares = squares_of(store, _crops_of(store, pd.DataFrame(some)))
     sheet = draw_faces(some, faces["scale"], squares, title.format(**faces["about"]))
-    as_jpeg(sheet, PAGES / "face.jpg", quality=85)
-
-
-def _saved(drawn: tuple[Figure, pd.DataFrame], name: str) -> tuple:
-    figure, numbers = drawn
-    return figure, PAGES, name, numbers
+    save_jpeg(sheet, PAGES / "face.jpg", origin, 85)
 
 
 def _best_frames(name: str, model: str, scale: float) -> tuple[pd.DataFrame, dict]:
@@ -407,6 +449,7 @@ def main() -> None:
         sys.exit("usage: python -m companion.workflow.explorables PROFILE MODEL SEED")
     try:
         write_explorables(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        write_checksums()
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     print("written; `git status` shows what changed")
