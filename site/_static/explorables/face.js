@@ -292,8 +292,8 @@
     const facts = Object.assign({}, data.about);
     facts.model = say("model_" + facts.model);
     facts.bound = number(facts.bound, 3);
-    facts.full = number(facts.evaluationIcc[0], 3);
-    facts.small = number(facts.evaluationIcc[1], 3);
+    facts.full = number(facts.evaluationIcc[0], 4);
+    facts.small = number(facts.evaluationIcc[1], 4);
     facts.same = number(100 * facts.sameLevels, 1);
     facts.trainingFrames = number(facts.trainingFrames, 0);
     facts.evaluationFrames = number(facts.evaluationFrames, 0);
