@@ -110,6 +110,10 @@ def compression_table(say: Say) -> str:
     """The network of the page `face`, whole and in small, on stand-in data."""
     path = ROOT / "site" / "explorables" / "compression.csv"
     (found,) = pd.read_csv(path).to_dict("records")
+
+    def scores(*names: str) -> list[str]:
+        return [short_score(f"{found[name]:.4f}") for name in names]
+
     rows = [
         ["rank of both hidden layers", "full", f"{found['rank']}"],
         ["weights, biases and factors"]
@@ -117,12 +121,12 @@ def compression_table(say: Say) -> str:
         ["size in MB"]
         + [f"{found[name] / 1e6:.2f}" for name in ("bytes", "small_bytes")],
         [f"mean ICC, {found['training_frames']:,} training frames"]
-        + [f"{found[name]:.4f}" for name in ("training_icc", "small_training_icc")],
+        + scores("training_icc", "small_training_icc"),
         [
             f"mean ICC, {found['evaluation_frames']:,} evaluation frames of "
             f"{found['people']} people"
         ]
-        + [f"{found[name]:.4f}" for name in ("evaluation_icc", "small_evaluation_icc")],
+        + scores("evaluation_icc", "small_evaluation_icc"),
         ["levels that are the same", "", f"{100 * found['same_levels']:.1f} %"],
     ]
     title = say(
@@ -131,7 +135,7 @@ def compression_table(say: Say) -> str:
         f"is a script of {found['script_bytes'] / 1e6:.2f} MB."
     )
     heads = [say(head) for head in ("what", "the network", "in small")]
-    rows = [[say(name), *map(short_score, cells)] for name, *cells in rows]
+    rows = [[say(name), *cells] for name, *cells in rows]
     return _table(title, heads, rows, say)
 
 

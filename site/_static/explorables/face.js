@@ -68,6 +68,7 @@
     let pixels = null;
 
     const picture = element("canvas", { width: data.size, height: data.size, role: "img" });
+    picture.setAttribute("aria-label", named("facePicture"));
     const chart = element("div", { class: "explorable-chart" });
     const status = element("p", { class: "explorable-status", role: "status" });
     const table = element("table", { class: "explorable-table" });
@@ -76,6 +77,12 @@
     result.append(picture, element("div", {}, chart, key(data.scale)));
     container.append(facesOf(data, choose), result, status, controls, table);
     container.append(element("p", { class: "explorable-about" }, about(data)));
+
+    // A string that names the face that is chosen, and what was changed.
+    function named(key) {
+      const name = say("faceName", data.faces[state.face]);
+      return say(key, { name: name, changes: changesOf(state) });
+    }
 
     let width = 0;
     let answer = null;
@@ -101,10 +108,9 @@
       const started = performance.now();
       answer = EXPLORABLES.network.run(layers, changed, data);
       const time = performance.now() - started;
-      const names = { name: say("faceName", face), changes: changesOf(state) };
       paint(picture, changed, data.size);
-      picture.setAttribute("aria-label", say("facePicture", names));
-      fillTable(table, data, face, answer, say("faceTable", names));
+      picture.setAttribute("aria-label", named("facePicture"));
+      fillTable(table, data, face, answer, named("faceTable"));
       if (width) chart.replaceChildren(draw(data, face, answer, width));
       const levels = answer.map(function (output) {
         return EXPLORABLES.equations.toIntensity(output, data.scale);
