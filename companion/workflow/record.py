@@ -12,7 +12,8 @@
   `notebooks/`. So the committed outputs are those that a visitor gets. The figures that
   the notebooks draw go to `figures/`, their tables to `data/recorded/standin/tables`.
 - The file beside each table that says its origin goes with it. `data/recorded.sha256`
-  has the checksum of every recorded file and figure.
+  has the checksum of every recorded file and figure, and of what `make explorables`
+  writes below `site`.
 
     python -m companion.workflow.record PROFILE
 """

@@ -58,10 +58,6 @@ def test_the_sheet_has_the_faces_in_their_places(made, cells):
         assert off < 8, face  # JPEG's losses; another face would be 40 off
 
 
-@pytest.mark.skipif(
-    not (SCRIPTS / "data_confusion.js").exists(),
-    reason="data_confusion.js is not made: python -m companion.workflow.explorables",
-)
 def test_the_committed_matrix_of_au12_is_figure_6():
     path = SCRIPTS / "data_confusion.js"
     matrices = evaluate([path], "EXPLORABLES.confusion.counts")

@@ -29,6 +29,15 @@ def test_an_unfinished_run_is_named_with_what_trains_it(monkeypatch, tmp_path):
         write_explorables("standin", "proposed", 7)
 
 
+def test_another_training_than_the_recorded_one_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(explorables, "training_directory", lambda *run: tmp_path)
+    (tmp_path / "provenance.json").write_text("{}")
+    (tmp_path / "best.pt").write_bytes(b"other weights")
+    problem = f"{tmp_path}/best.pt: another training than the recorded one; `make rec"
+    with pytest.raises(ValueError, match=problem):
+        write_explorables("standin", "proposed", 42)
+
+
 def test_a_file_too_large_for_a_page_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(explorables, "LARGEST_FILE", 1000)
     path = tmp_path / "data.js"

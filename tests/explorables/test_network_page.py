@@ -103,10 +103,6 @@ def test_the_loss_of_accuracy_is_measured(face):
     assert about["sameLevels"] == pytest.approx(same, abs=1e-4)
 
 
-@pytest.mark.skipif(
-    not (SCRIPTS / "data_face.js").exists(),
-    reason="data_face.js is not made: python -m companion.workflow.explorables",
-)
 def test_the_committed_network_reads_its_faces_as_torch_did():
     path = SCRIPTS / "data_face.js"
     data = read(path, "face")

@@ -1,5 +1,7 @@
 """A made-up stand-in run and what the explorable pages make of it."""
 
+import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from skimage import data
 from torchvision.models.vgg import VGG
 
 from aulib.model import build_model
+from companion.analysis import runs
+from companion.base.files import sha256
 from companion.base.paths import ROOT
 from companion.bp4d import AU_NAMES
 from companion.crops.batches import central_batches
@@ -82,6 +86,13 @@ def run_network(network: VGG, store: CropStore, rows: np.ndarray) -> torch.Tenso
         return torch.cat([network(images) for images in batches])
 
 
+def quick_webp(square: np.ndarray) -> bytes:
+    """As `as_webp`, but without the second that a photograph takes."""
+    file = io.BytesIO()
+    Image.fromarray(square).save(file, "webp", lossless=True, quality=0, method=0)
+    return file.getvalue()
+
+
 def make_explorables(folder: Path) -> MadeUp:
     """Run the command on a made-up run of the profile `standin`, all in a folder."""
     store = write_faces(folder)
@@ -101,15 +112,24 @@ def make_explorables(folder: Path) -> MadeUp:
     torch.save(network.state_dict(), run / "best.pt")
     metrics = pd.DataFrame({"epoch": [1, 2], "mean": [0.0, 0.5]})
     metrics.to_csv(run / "metrics.csv", index=False)
-    (run / "provenance.json").write_text("{}")
+    facts = {"parameters": {"data": store.fingerprint, "seed": 42}}
+    facts |= {"sha256": {"best.pt": sha256(run / "best.pt")}}
+    facts |= {"volatile": {"commit": "abc1234"}}
+    recorded = folder / "data" / "recorded" / "standin" / "training" / run.name
+    recorded.mkdir(parents=True)
+    for place in (run, recorded):
+        (place / "provenance.json").write_text(json.dumps(facts))
     scripts, pages = folder / "_static" / "explorables", folder / "site" / "explorables"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(explorables, "SCRIPTS", scripts)
         patch.setattr(explorables, "PAGES", pages)
+        patch.setattr(explorables, "as_webp", quick_webp)
         patch.setattr(explorables, "LARGEST_FILE", 4_000_000)  # photographs are larger
         patch.setattr(explorables, "run_directory", lambda name: folder)
         patch.setattr(explorables, "training_directory", lambda *run_of: run)
-        recorded = {("proposed", 42): outputs}
-        patch.setattr(explorables, "read_runs", lambda *what: recorded)
+        patch.setattr(runs, "ROOT", folder)  # of the recorded provenance
+        patch.setattr(
+            explorables, "read_runs", lambda *what: {("proposed", 42): outputs}
+        )
         explorables.write_explorables("standin", "proposed", 42)
     return MadeUp(network, store, outputs, scripts, pages)
