@@ -57,9 +57,9 @@ def test_faces_are_read_as_recorded_and_anew_when_covered(site, browser):
         before = cells.all_inner_texts()
         page.get_by_label("lower half").check()
         assert cells.all_inner_texts() != before
-        assert page.get_by_role("table", name="(cover: lower half)").is_visible()
+        assert page.get_by_role("table", name="(covered: lower half)").is_visible()
         page.get_by_role("slider", name="Brightness").press("ArrowLeft")
-        assert page.get_by_role("img", name="(brightness 95 %, cover:").is_visible()
+        assert page.get_by_role("img", name="(brightness 95 %, covered:").is_visible()
         page.get_by_role("button", name="Picture as it was").click()
         assert cells.all_inner_texts() == before
         assert not wrong
@@ -89,7 +89,7 @@ def test_a_phone_shows_all_in_portuguese_and_print_the_figure(site, browser, nam
         page.wait_for_selector(f"#explorable-{name}.on")
         if name == "face":
             page.get_by_label("metade de baixo").check()
-            page.get_by_role("table", name="(cubra: metade de baixo)").wait_for()
+            page.get_by_role("table", name="(coberta: metade de baixo)").wait_for()
         assert page.evaluate(TOO_WIDE, ".katex-display") == []
         text = page.inner_text("article")
         assert re.search(r"\b(saída|codificador|anotação)\b", text)

@@ -191,7 +191,7 @@
     }
     if (state.mirror) words.push(say("faceMirror"));
     if (state.cover !== "coverNothing") {
-      words.push(say("faceCover").toLowerCase() + ": " + say(state.cover));
+      words.push(say("faceCovered", { part: say(state.cover) }));
     }
     return words.length ? " (" + words.join(", ") + ")" : "";
   }
