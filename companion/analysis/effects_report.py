@@ -233,11 +233,12 @@ def _extremes(table: pd.DataFrame) -> str:
         table: rows of `companion.analysis.effects_cells.effects_within`.
     """
     said = [
-        f"{signed(row['size'])}, {VERDICTS[verdict(row)]}"
-        + (f", with *{row['within']}*" if row["within"] else "")
+        signed(row["size"])
+        + (f" with *{row['within']}*" if row["within"] else "")
+        + f" ({VERDICTS[verdict(row)]})"
         for _, row in table.sort_values("size", kind="stable").iterrows()
     ]
-    return said[0] if len(said) == 1 else f"from {said[0]}; to {said[-1]}"
+    return said[0] if len(said) == 1 else f"from {said[0]} to {said[-1]}"
 
 
 def of_others(table: pd.DataFrame) -> pd.DataFrame:
@@ -313,6 +314,50 @@ def three_way_sentences(table: pd.DataFrame, hard: list[str]) -> list[str]:
             )
         lines.append(line)
     return lines
+
+
+def headline(effects: pd.DataFrame, depends: pd.DataFrame) -> str:
+    """What to remember: the main effects on the mean, and whether changes interact.
+
+    Args:
+        effects: from `companion.analysis.effects.main_effects`.
+        depends: the interactions of two.
+    """
+    said = []
+    if len(depends):
+        clear, many = len(_clear(depends)), len(depends)
+        said.append(
+            f"What a change does depends on the others: of {many} interactions of two, "
+            f"{clear} {'is' if clear == 1 else 'are'} clear of chance."
+            if clear
+            else f"None of the {many} interactions of two is clear of chance."
+        )
+    found = {}
+    for _, row in effects[effects["AU"] == "mean"].iterrows():
+        what = verdict(row)
+        if what == "yes":
+            what = "raises" if row["size"] > 0 else "lowers"
+        found.setdefault(what, []).append(f"*{row['effect']}*")
+    ends = {
+        "raises": ("raises the mean ICC, clear of chance", "raise"),
+        "lowers": ("lowers the mean ICC, clear of chance", "lower"),
+        "undecided": ("is undecided", "are"),
+        "no": ("is within chance", "are"),
+        "unknown": ("is of unknown certainty", "are"),
+    }
+    parts = []
+    for what, (one, many) in ends.items():
+        if names := found.get(what):
+            end = one if len(names) == 1 else " ".join([many, *one.split(" ")[1:]])
+            parts.append(f"{_and(names)} {end}")
+    if parts:
+        said.append(f"On average over all combinations, {'; '.join(parts)}.")
+    if "no" in found:
+        said.append(
+            "What is within chance is too small to be seen with these people and "
+            "seeds, if it is there at all."
+        )
+    return " ".join(said)
 
 
 def au_sentence(table: pd.DataFrame) -> str:
@@ -395,24 +440,6 @@ def elsewhere_sentence(effects: pd.DataFrame, table: pd.DataFrame, lacking: int)
     return (
         f"{said} This is exploratory: the combinations are left out because of "
         "their outcome, so we give no intervals."
-    )
-
-
-def small_sentence(effects: pd.DataFrame) -> str:
-    """Which main effects on the mean are within chance; Markdown.
-
-    Args:
-        effects: from `companion.analysis.effects.main_effects`.
-    """
-    mean = effects[effects["AU"] == "mean"]
-    small = [f"*{row['effect']}*" for _, row in mean.iterrows() if verdict(row) == "no"]
-    if not small:
-        return "No main effect on the mean is within chance."
-    many = len(small) > 1
-    return (
-        f"Within chance, as {'means' if many else 'a mean'} over all combinations: the "
-        f"main {'effects' if many else 'effect'} of {_and(small)}. What is there, if "
-        "anything, is too small to be seen with these people and seeds."
     )
 
 

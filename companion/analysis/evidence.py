@@ -130,10 +130,10 @@ def describe_chance(gap: pd.Series, bests: dict[str, np.ndarray], gain: float) -
     larger = [by_people > gain, by_seed > gain]
     verdict = {2: "Both are", 1: "One of them is", 0: "Neither is"}[sum(larger)]
     return (
-        "By the people alone, the difference of two runs varies by about "
-        f"±{by_people:.3f} (half of its 95 % interval). By the seed alone, it has a "
-        f"standard deviation of {by_seed:.3f}. {verdict} larger than the paper's gain "
-        f"of {gain:.3f}."
+        "At the best epochs, as in Table II: the difference of the two best runs has a "
+        f"95 % interval of about ±{by_people:.3f} over people. By the seed alone, the "
+        f"difference of two runs has a standard deviation of {by_seed:.3f}. {verdict} "
+        f"larger than the paper's gain of {gain:.3f}."
     )
 
 

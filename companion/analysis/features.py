@@ -172,12 +172,13 @@ def describe_person(table: pd.DataFrame, person: str, darkened: str, other: str)
     brighter = (people["brightness"] > people.at[person, "brightness"]).sum()
     longer = table["length of h"] / table.at[other, "length of h"]
     zeros = table["zeros, %"].round()
+    who = f"{brighter} of {len(people)} people have" if brighter else "Nobody has"
     told = (
-        f"{brighter} of {len(people)} people have brighter crops than {person}. On "
-        f"average this person's features are {longer[person]:.1f} times as long (in "
-        f"Euclidean norm) as {other}'s; of the same crops, 30 % darker, they are "
-        f"{longer[darkened]:.1f} times as long. Of {person}'s features "
-        f"{zeros[person]:.0f} % are 0, of {other}'s {zeros[other]:.0f} %"
+        f"{who} brighter crops than {person}. On average this person's features are "
+        f"{longer[person]:.1f} times as long (in Euclidean norm) as {other}'s; of the "
+        f"same crops, 30 % darker, they are {longer[darkened]:.1f} times as long. Of "
+        f"{person}'s features {zeros[person]:.0f} % are 0, of {other}'s "
+        f"{zeros[other]:.0f} %"
     )
     if longer[person] > 2 and zeros[person] >= MOSTLY_ZERO:
         told += (

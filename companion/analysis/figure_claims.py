@@ -11,7 +11,7 @@ that would have to change their level to make the two equal. For shares p and q 
 half of Σ|p − q|.
 
 Statements about estimates are judged on every run of the model, each at its best epoch.
-They hold if they hold in all runs, do not hold if they hold in none, and are undecided
+They hold if they hold in all runs, do not hold if they fail in all, and are undecided
 otherwise. Numbers are those of the run that the figures show. Statements about BP4D's
 labels are decided by public counts, or by the labels themselves where they are at hand.
 """

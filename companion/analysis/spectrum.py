@@ -189,6 +189,26 @@ def recorded_curves(profile: str) -> dict[str, pd.DataFrame]:
     return curves
 
 
+def describe_recorded(curves: dict[str, pd.DataFrame]) -> str:
+    """Where recorded curves end, and what that says about the paper's 2,300.
+
+    Args:
+        curves: from `recorded_curves`.
+
+    Returns:
+        A sentence for each curve; empty if there are none.
+    """
+    told = []
+    for name, curve in curves.items():
+        last = curve.iloc[-1]
+        enough = "enough" if last["frames"] >= ENOUGH_FRAMES else "still too few"
+        told.append(
+            f"The recorded line *{name}* ends at {last['components']:,} components of "
+            f"{last['frames']:,} frames: {enough} frames, of another profile."
+        )
+    return " ".join(told)
+
+
 def variance_by_group(features: np.ndarray, groups: np.ndarray) -> pd.Series:
     """Which frames the variance comes from: the share of each group of frames.
 
@@ -312,7 +332,7 @@ def draw_spectra(ax: Axes, spectra: dict[str, np.ndarray], share: float) -> None
 def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None:
     """Draw the components that hold `share` over the number of frames.
 
-    The third colour is left out: beside `draw_spectra` it is that of a third spectrum.
+    The third and fourth colours are left out: `draw_spectra` has them beside this.
 
     Args:
         ax: where to draw; a legend goes below it.
@@ -321,7 +341,7 @@ def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None
     """
     for number, (name, curve) in enumerate(curves.items()):
         line = curve["frames"], curve["components"]
-        colour = f"C{number + (number > 1)}"
+        colour = f"C{number + 2 * (number > 1)}"
         ax.plot(*line, "o-", color=colour, ms=3, label=name)
     frames = pd.concat(curves.values())["frames"]
     bound = np.geomspace(frames.min(), frames.max())

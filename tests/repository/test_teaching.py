@@ -77,7 +77,7 @@ def test_a_notebook_is_short_and_says_how_long_it_takes(path):
     for word in ("**You will see**", "**Needs**"):
         assert word in first
     (minutes,) = re.findall(r"\*\*Takes\*\* (?:about )?(\d+) minutes", first)
-    assert 10 <= int(minutes) <= 30
+    assert 10 <= int(minutes) <= 45
 
 
 @each_notebook

@@ -27,12 +27,12 @@ from companion.analysis.effects_report import (
     elsewhere_sentence,
     failing,
     failing_sentences,
+    headline,
     interval,
     levels_table,
     marked,
     rounded,
     seeds_sentences,
-    small_sentence,
     smaller_spread_sentence,
     spread_sentence,
     stalled_report,
@@ -110,22 +110,22 @@ def test_effects_within_combinations_become_sentences():
     table = effects_within(LEVELS, TITLES, small, (0.0001, 4), ["start", "target"])
     first, second = within_sentences(table, [])
     assert first == (
-        "*title b* instead of *title a*: from +0.010, clear of chance, with *title "
-        "x1*; to +0.011, clear of chance, with *title x2*."
+        "*title b* instead of *title a*: from +0.010 with *title x1* (clear of chance) "
+        "to +0.011 with *title x2* (clear of chance)."
     )
-    assert second.startswith("*title x2* instead of *title x1*: from −0.005, clear of")
+    assert second.startswith("*title x2* instead of *title x1*: from −0.005 with")
     loose = effects_within(LEVELS, TITLES, small, (0.1, 4), ["start"])
     said = within_sentences(loose, [])
-    assert said == ["*title b* instead of *title a*: +0.011, within chance."]
+    assert said == ["*title b* instead of *title a*: +0.011 (within chance)."]
     unknown = effects_within(LEVELS, TITLES, small, (np.nan, 0), ["start"])
-    assert within_sentences(unknown, [])[0].endswith("+0.011, of unknown certainty.")
+    assert within_sentences(unknown, [])[0].endswith("+0.011 (of unknown certainty).")
     none = effects_within(LEVELS, TITLES, {}, (0.1, 4), ["start", "target"])
     assert within_sentences(none, []) == []
     others = table.assign(size=-table["size"], lower=-1.0, upper=-0.5)
     first, _ = within_sentences(join_others(table, others), ["AU10", "AU17"])
     assert first.endswith(
-        "*title x2*. Without AU10 and AU17: from −0.011, clear of chance, with *title "
-        "x2*; to −0.010, clear of chance, with *title x1*."
+        "*title x2* (clear of chance). Without AU10 and AU17: from −0.011 with *title "
+        "x2* (clear of chance) to −0.010 with *title x1* (clear of chance)."
     )
     lost = join_others(table, others.assign(size=np.nan))
     assert within_sentences(lost, ["AU17"]) == within_sentences(table, [])
@@ -225,15 +225,31 @@ def test_effects_without_the_combinations_that_never_learned_an_au():
     )
 
 
-def test_main_effects_within_chance_are_named():
+def test_the_headline_sorts_the_main_effects_by_their_verdicts():
     table = main_effects(LEVELS, TITLES, additive(), (0.2, 4))
-    said = small_sentence(table)
-    assert said.startswith(
-        "Within chance, as means over all combinations: the main effects of *title b*, "
-        "*title x2*, *title m* and *title j*. What is there, if anything, is too small"
+    none = table[:0]
+    assert headline(table, none) == (
+        "On average over all combinations, *title b*, *title x2*, *title m* and *title "
+        "j* are within chance. What is within chance is too small to be seen with "
+        "these people and seeds, if it is there at all."
     )
-    clear = table[table["effect"] == "title b"].assign(lower=0.1)
-    assert small_sentence(clear) == "No main effect on the mean is within chance."
+    clear = table.assign(lower=0.1, upper=0.3, size=0.2)
+    clear.loc[table["effect"] == "title x2", ["lower", "size", "upper"]] = (
+        -0.3,
+        -0.2,
+        -0.1,
+    )
+    clear.loc[table["effect"] == "title m", "lower"] = -0.0001
+    clear.loc[table["effect"] == "title j", ["lower", "upper"]] = np.nan
+    depends = clear[clear["AU"] == "mean"]
+    assert headline(clear, depends) == (
+        "What a change does depends on the others: of 4 interactions of two, 2 are "
+        "clear of chance. On average over all combinations, *title b* raises the mean "
+        "ICC, clear of chance; *title x2* lowers the mean ICC, clear of chance; "
+        "*title m* is undecided; *title j* is of unknown certainty."
+    )
+    loose = depends.assign(lower=-1.0, upper=1.0)
+    assert headline(clear, loose).startswith("None of the 4 interactions of two is")
 
 
 def test_the_interval_over_seeds_is_computed_in_words():

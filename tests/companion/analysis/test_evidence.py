@@ -27,7 +27,7 @@ def test_chance_in_words(gain, verdict):
     gap = pd.Series([-0.1, 0.2], ENDS)
     bests = {"a": np.array([0.0, 0.6]), "b": np.array([0.0, 0.8])}  # sd √.18, √.32
     said = evidence.describe_chance(gap, bests, gain)
-    assert "about ±0.150 (half" in said and "standard deviation of 0.707." in said
+    assert "about ±0.150 over people" in said and "standard deviation of 0.707." in said
     assert said.endswith(f"{verdict} larger than the paper's gain of {gain:.3f}.")
     alone = evidence.describe_chance(gap, {"a": np.array([0.5])}, gain)
     assert alone.startswith("A single run")

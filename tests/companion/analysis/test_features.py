@@ -111,7 +111,8 @@ def test_a_person_in_words():
     rows = {"a": [90, 80, 93.6], "a, dark": [63, 30, 40], "b": [50, 20, 41.7]}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     said = describe_person(table, "a", "a, dark", "b")
-    assert said.startswith("0 of 2 people have brighter crops than a.")
+    assert said.startswith("Nobody has brighter crops than a.")
+    assert describe_person(table, "b", "a, dark", "a").startswith("1 of 2 people have")
     assert "4.0 times as long (in Euclidean norm) as b's; of the same crops" in said
     assert said.endswith(
         "they are 1.5 times as long. Of a's features 94 % are 0, of b's 42 %: 6 % of "

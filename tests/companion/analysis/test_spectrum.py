@@ -11,6 +11,7 @@ from companion.analysis.spectrum import (
     components_by_frames,
     components_for,
     cumulative_shares,
+    describe_recorded,
     describe_tuning,
     direction,
     draw_curves,
@@ -278,13 +279,27 @@ def test_the_drawn_curves_lie_below_the_bound():
     assert ax.get_ylabel() == "components for 95 %"
 
 
-def test_the_third_curve_has_not_the_third_spectrums_colour():
+def test_the_third_curve_has_the_colour_of_no_spectrum():
     spectra, curves = Figure().subplots(1, 2)
-    draw_spectra(spectra, SPECTRA | {"third": SPECTRA["flat"]}, 0.9)
+    more = {"third": SPECTRA["flat"], "fourth": SPECTRA["flat"]}
+    draw_spectra(spectra, SPECTRA | more, 0.9)
     draw_curves(curves, CURVES | {"third": CURVES["one"]}, 0.95)
-    (one,) = [x for x in spectra.lines if x.get_label().startswith("third")]
+    drawn = {line.get_color() for line in spectra.lines[: 3 * len(SPECTRA | more)]}
     (other,) = [line for line in curves.lines if line.get_label() == "third"]
-    assert one.get_color() != other.get_color()
+    assert len(drawn) == 4 and other.get_color() not in drawn
+
+
+def test_recorded_curves_in_words():
+    assert describe_recorded({}) == ""
+    rows = pd.DataFrame({"frames": [50, 12_000], "components": [20, 1_088]})
+    first, second = describe_recorded({"a": rows, "b": rows[:1]}).split(" The ")
+    assert first == (
+        "The recorded line *a* ends at 1,088 components of 12,000 frames: enough "
+        "frames, of another profile."
+    )
+    assert second.endswith(
+        "20 components of 50 frames: still too few frames, of another profile."
+    )
 
 
 def test_the_numbers_of_the_figure():
