@@ -23,7 +23,9 @@
 ##   make site        the pages for readers without Python, English and Portuguese
 ##                    1 min, and 1 to 2 min once to install; prints the address of runs/site
 ##   make record      a finished run goes to data/recorded, notebooks/ and figures/
-##                    3 min; this target and the next write files that git keeps
+##                    3 min; this target and the next two write files that git keeps
+##   make explorables the data of the site's three pages to try, from the recorded run
+##                    2 min; writes below site/; needs the run itself in runs/standin
 ##   make metadata    how to cite and archive this, written from pyproject.toml
 ##                    seconds; gives CITATION.cff, codemeta.json, .zenodo.json and
 ##                    ro-crate-metadata.json
@@ -104,7 +106,7 @@ ifneq ($(shell test -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/runs/.home
 endif
 
-.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain site record metadata stress bench clean help
+.PHONY: all install test lab figures verify doctor table-2-all ablation pretrain site record explorables metadata stress bench clean help
 
 all: $(INSTALLED)
 	@$(GRAPH) || $(BUSY)
@@ -171,6 +173,10 @@ site: .venv/.installed_site
 
 record: $(INSTALLED)
 	@$(VENV) -m companion.workflow.record $(PROFILE)
+
+# One thread, so that sums come in one order and the files are the same again.
+explorables: $(INSTALLED)
+	@OMP_NUM_THREADS=1 $(VENV) -m companion.workflow.explorables standin proposed 42
 
 metadata: $(INSTALLED)
 	@$(VENV) -m companion.workflow.metadata

@@ -12,7 +12,8 @@
   `notebooks/`. So the committed outputs are those that a visitor gets. The figures that
   the notebooks draw go to `figures/`, their tables to `data/recorded/standin/tables`.
 - The file beside each table that says its origin goes with it. `data/recorded.sha256`
-  has the checksum of every recorded file and figure.
+  has the checksum of every recorded file and figure, and of what `make explorables`
+  writes below `site`.
 
     python -m companion.workflow.record PROFILE
 """
@@ -116,9 +117,15 @@ def copy_all(copies: dict[Path, Path]) -> None:
 
 
 def checksums() -> dict[str, str]:
-    """Path from the root → SHA-256 of every recorded file and every figure."""
+    """Path from the root → SHA-256 of every recorded file and every figure.
+
+    So are those of the explorable pages, which `make explorables` writes.
+    """
     folders = ROOT / "data" / "recorded", ROOT / "figures"
     paths = sorted(path for folder in folders for path in folder.rglob("*"))
+    paths += sorted((ROOT / "site" / "_static" / "explorables").glob("data_*.js"))
+    of_pages = sorted((ROOT / "site" / "explorables").glob("*"))
+    paths += [path for path in of_pages if path.suffix in FIGURE_SUFFIXES]
     return {
         path.relative_to(ROOT).as_posix(): sha256(path)
         for path in paths

@@ -1,4 +1,4 @@
-"""The start page's parts that are made from recorded files: tables and figures.
+"""The pages' parts that are made from recorded files: tables and figures.
 
 Each function returns the HTML of one part. It takes `say`, which translates, and
 `link`, which turns a path of this repository (or `notebook.ipynb#heading`) into an
@@ -103,6 +103,39 @@ def standin_table(say: Say) -> str:
         rows.append([*cells, short_score(row["best epoch, over seeds"])])
     heads = [say("model"), *AU_NAMES, say("mean"), say("mean of 3 seeds ± sd")]
     title = say("This repository, on stand-in data, with 95 % intervals over people")
+    return _table(title, heads, rows, say)
+
+
+def compression_table(say: Say) -> str:
+    """The network of the page `face`, whole and in small, on stand-in data."""
+    path = ROOT / "site" / "explorables" / "compression.csv"
+    (found,) = pd.read_csv(path).to_dict("records")
+
+    def scores(*names: str) -> list[str]:
+        return [short_score(f"{found[name]:.4f}") for name in names]
+
+    rows = [
+        ["rank of both hidden layers", "full", f"{found['rank']}"],
+        ["weights, biases and factors"]
+        + [f"{found[name]:,}" for name in ("numbers", "small_numbers")],
+        ["size in MB"]
+        + [f"{found[name] / 1e6:.2f}" for name in ("bytes", "small_bytes")],
+        [f"mean ICC, {found['training_frames']:,} training frames"]
+        + scores("training_icc", "small_training_icc"),
+        [
+            f"mean ICC, {found['evaluation_frames']:,} evaluation frames of "
+            f"{found['people']} people"
+        ]
+        + scores("evaluation_icc", "small_evaluation_icc"),
+        ["levels that are the same", "", f"{100 * found['same_levels']:.1f} %"],
+    ]
+    title = say(
+        f"The {found['model']} network of the recorded run with seed {found['seed']}, "
+        f"epoch {found['epoch']}, on stand-in data. With its {found['faces']} faces it "
+        f"is a script of {found['script_bytes'] / 1e6:.2f} MB."
+    )
+    heads = [say(head) for head in ("what", "the network", "in small")]
+    rows = [[say(name), *cells] for name, *cells in rows]
     return _table(title, heads, rows, say)
 
 
@@ -264,6 +297,7 @@ PARTS: dict[str, Callable[[Say, Link], str]] = {
     **{
         f"figure-{n}": lambda say, link, n=n: figure(n, say, link) for n in (2, 5, 6, 7)
     },
+    "compression": lambda say, link: compression_table(say),
     "claims": lambda say, link: claims_table(read_verdicts(), say, link),
     "recorded-files": recorded_files,
 }

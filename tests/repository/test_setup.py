@@ -196,8 +196,8 @@ def test_a_script_finds_its_imports(name, tmp_path):
 
 TARGETS = (
     *("all", "install", "test", "lab", "figures", "verify", "doctor"),
-    *("table-2-all", "ablation", "pretrain", "site", "record", "metadata", "stress"),
-    *("bench", "clean", "help"),
+    *("table-2-all", "ablation", "pretrain", "site", "record", "explorables"),
+    *("metadata", "stress", "bench", "clean", "help"),
 )
 FAKE_PYTHON = """#!/bin/sh
 # Logs what it is asked; `-m venv … DIR` puts a copy of itself there.

@@ -127,3 +127,18 @@ def test_all_recorded_files_are_listed_once():
     top = ROOT / site_parts.RECORDED
     expected = [f"to:{path.relative_to(ROOT).as_posix()}" for path in top.rglob("*")]
     assert sorted(links) == sorted(expected)
+
+
+def test_the_small_networks_table_is_the_recorded_one():
+    path = ROOT / "site" / "explorables" / "compression.csv"
+    (row,) = csv.DictReader(path.open())
+    words = made("compression").words
+    icc = [
+        f"{float(row[f'{small}{half}_icc']):.4f}"[1:]
+        for half in ("training", "evaluation")
+        for small in ("", "small_")
+    ]
+    assert [word for word in words if re.fullmatch(r"\.\d{4}", word)] == icc
+    assert f"{100 * float(row['same_levels']):.1f}" in words
+    assert f"{int(row['numbers']):,}" in words and row["rank"] in words
+    assert "stand-in" in words and f"{int(row['script_bytes']) / 1e6:.2f}" in words

@@ -7,6 +7,7 @@ from catalogues import LOCALE, read_catalogue
 from hypothesis import given
 from hypothesis import strategies as st
 
+from companion.base.paths import ROOT
 from companion.workflow.site_parts import PARTS, messages
 from companion.workflow.site_words import (
     brazilian,
@@ -88,7 +89,10 @@ def test_symbols():
 @pytest.mark.parametrize("part", [part for part in PARTS if part != "recorded-files"])
 def test_every_sentence_of_a_part_has_a_translation(part):
     """And the translation has the same places for numbers."""
-    catalogue = read_catalogue(LOCALE / "site" / "index.po")
+    pages = [*(ROOT / "site").glob("*.md"), *(ROOT / "site").glob("explorables/*.md")]
+    (page,) = [path for path in pages if f"{{part}} {part}\n" in path.read_text()]
+    path = (LOCALE / page.relative_to(ROOT)).with_suffix(".po")
+    catalogue = read_catalogue(path)
     places = re.compile(r"\{\d+\}")
     wrong = [
         message
@@ -96,4 +100,4 @@ def test_every_sentence_of_a_part_has_a_translation(part):
         if not catalogue.get(message)
         or sorted(places.findall(message)) != sorted(places.findall(catalogue[message]))
     ]
-    assert not wrong, "translate these in site/locale/pt_BR/LC_MESSAGES/site/index.po"
+    assert not wrong, f"translate these in {path.relative_to(ROOT)}"

@@ -156,6 +156,19 @@ def test_a_file_that_nothing_computes_again_is_known_by_its_checksum(root):
     assert line == f"{name}: missing, but listed in data/recorded.sha256"
 
 
+@pytest.mark.parametrize("name", ["_static/explorables/data_a.js", "explorables/a.csv"])
+def test_a_changed_digit_of_the_pages_to_try_is_found(root, name):
+    path = root / "site" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("15")
+    (path.parent / "page.md").write_text("prose, which is not recorded")
+    record.write_checksums()
+    assert verify.checksum_differences() == []
+    path.write_text("16")
+    (line,) = verify.checksum_differences()
+    assert line == f"site/{name}: not the bytes of data/recorded.sha256"
+
+
 def test_what_is_recorded_has_its_checksums():
     assert verify.checksum_differences() == [], "`make record` writes them anew"
 
