@@ -98,7 +98,7 @@ def failing_sentences(
         if len(others):
             line += f" In the other runs it is at least {others[au].min():.2f}."
         if shared:
-            line += f" All of them have *{', '.join(shared)}*."
+            line += f" All {len(poor)} have *{', '.join(shared)}*."
         whole = [name for name, aus in failing(own).items() if au in aus]
         if whole:
             those = own[own["model"].isin(whole)]
@@ -185,21 +185,22 @@ def smaller_spread_sentence(
         return "Nothing is known of the spread over seeds."
     sd, other, _ = seed_spread(runs[runs["model"] != found[0]])
     changed: dict[str, list[str]] = {}
-    count = 0
+    counts = dict.fromkeys(tables, 0)
     for what, table in tables.items():
         own = table[table["AU"] == "mean"] if "AU" in table else table
         for (name, row), (_, new) in zip(
             own.iterrows(), with_spread(own, spread, other).iterrows()
         ):
-            count += 1
+            counts[what] += 1
             if verdict(row) != verdict(new):
                 keys = [f"*{row[key]}*" for key in NAMED if key in row] or [f"*{name}*"]
                 where = f" with *{row['within']}*" if row.get("within") else ""
                 becomes = f"{_and(keys)}{where} would be {VERDICTS[verdict(new)]}"
                 changed.setdefault(what, []).append(becomes)
+    each = _and([f"{count} {what}" for what, count in counts.items()])
     said = (
         f"Without the model that varies most over seeds ({100 * found[1]:.0f} % of the "
-        f"variance), $s$ is {sd:.3f}. Of the {count} verdicts of this notebook, this "
+        f"variance), $s$ is {sd:.3f}. Of the verdicts of this notebook ({each}), this "
     )
     if not changed:
         return said + "$s$ would change none."

@@ -21,6 +21,9 @@ ENOUGH_FRAMES = 10_000
 UNCHANGED = 0.05
 """A smaller change of the effective rank, as a share of it, counts as none."""
 
+COUNTS = (30, 100, 300, 1_000, 10_000)
+"""Numbers of components that an axis names."""
+
 POINTS = 200
 """A cumulative spectrum is drawn at about as many numbers of components."""
 
@@ -351,6 +354,8 @@ def draw_curves(ax: Axes, curves: dict[str, pd.DataFrame], share: float) -> None
     ax.annotate(f"the paper's {PAPERS_COMPONENTS:,}", place)
     ax.set(xscale="log", yscale="log", xlabel="frames", title="more frames")
     ax.set(ylabel=f"components for {percent(share)}")
+    ax.set_yticks(COUNTS, [f"{count:,}" for count in COUNTS])
+    ax.minorticks_off()
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
 
 

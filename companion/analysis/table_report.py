@@ -168,8 +168,8 @@ def _apart(each_run: pd.DataFrame, first: str, second: str) -> str:
     by_chance = 2 / comb(len(one) + len(other), len(one))
     return (
         f"{said[0].upper()}{said[1:]} (If the networks did not differ, all runs of one "
-        "would be ahead of all of the other with a probability of "
-        f"{100 * by_chance:.0f} % for each AU.)"
+        "would be ahead of all of the other, one way or the other, with a probability "
+        f"of {100 * by_chance:.0f} % for each AU.)"
     )
 
 

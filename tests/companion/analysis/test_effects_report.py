@@ -87,13 +87,13 @@ def test_runs_that_have_not_learned_an_au():
     assert failing(runs) == {f"a-x2-{sampler}": ["AU17"] for sampler in "jms"}
     assert failing_sentences(runs, LEVELS, TITLES) == [
         "7 of 24 runs have not learned AU17: its ICC there is 0.10 to 0.20, below "
-        "0.25. In the other runs it is at least 0.60. All of them have *title a*. They "
+        "0.25. In the other runs it is at least 0.60. All 7 have *title a*. They "
         "include all 6 runs with *title a, title x2*, where AU17 has 0.10 and "
         "the mean ICC over the AUs is 0.760 to 0.780."
     ]
     runs.loc[runs["model"] == "b-x1-s", "AU17"] = 0.1
     (said,) = failing_sentences(runs, LEVELS, TITLES)
-    assert "All of them" not in said
+    assert "All 9 have" not in said
     assert (
         "all 8 runs with *title a, title x2, title j* or *title a, title x2, " in said
     )
@@ -343,7 +343,7 @@ def test_what_a_smaller_spread_would_change():
     said = smaller_spread_sentence(tables, runs, spread)
     assert said.startswith(
         "Without the model that varies most over seeds (98 % of the variance), $s$ is "
-        "0.014. Of the 4 verdicts of this notebook, this $s$ would change "
+        "0.014. Of the verdicts of this notebook (4 main effects), this $s$ would "
     )
     same = tables | {"main effects": tables["main effects"].assign(size=0.0, low=-1.0)}
     same["main effects"]["high"] = 1.0
@@ -353,7 +353,8 @@ def test_what_a_smaller_spread_would_change():
     runs = table_of_runs({"other": [0.9, 0.1], "b-x1-s": [0.7, 0.7001, 0.7]})
     said = smaller_spread_sentence({"differences": gap}, runs, (0.2, 8))
     assert said.endswith(
-        "Of the 1 verdicts of this notebook, this $s$ would change 1 (differences: *x* "
+        "Of the verdicts of this notebook (1 differences), this $s$ would change 1 "
+        "(differences: *x* "
         "would be clear of chance). But the model is picked by its scores, so we keep "
         "the larger $s$."
     )

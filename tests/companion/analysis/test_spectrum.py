@@ -277,6 +277,8 @@ def test_the_drawn_curves_lie_below_the_bound():
     assert one.tolist() == [[50, 30], [90, 40]] and len(another) == 3
     assert bound[0].tolist() == [50, 49] and bound[-1] == pytest.approx([800, 799])
     assert ax.get_ylabel() == "components for 95 %"
+    ticks = [text.get_text() for text in ax.get_yticklabels()]
+    assert ticks == ["30", "100", "300", "1,000", "10,000"]
 
 
 def test_the_third_curve_has_the_colour_of_no_spectrum():

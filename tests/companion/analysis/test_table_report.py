@@ -136,8 +136,8 @@ def test_the_difference_in_words():
         "What do the other seeds say? Every run of the a network is ahead of every run "
         "of the b one on AU10; every run of the b network is ahead of every run of the "
         "a one on AU12. On AU06, AU14, AU17 the runs overlap. (If the networks did not "
-        "differ, all runs of one would be ahead of all of the other with a probability "
-        "of 33 % for each AU.)"
+        "differ, all runs of one would be ahead of all of the other, one way or the "
+        "other, with a probability of 33 % for each AU.)"
     )
     assert "0.060 wide for the a, 0.080 for the b network, and 2.000" in said
     assert "√(0.060² + 0.080²) = 0.100.\n" in said
