@@ -113,7 +113,8 @@ class Verdicts:
         row = self._row(claim, holds, because, uncertainty)
         self._judged[claim] = row
         found = f", {self.title}: {row['here']}" if row["here"] else ""
-        lines = [f"{row['section']} · {row['english']}", f"{row['verdict']}{found}"]
+        plain = row["english"].replace("$", "")  # print shows no formulas
+        lines = [f"{row['section']} · {plain}", f"{row['verdict']}{found}"]
         lines.append(row["because"])
         if literally(row):
             lines.append(f"kindly read: {row['kindly']}")

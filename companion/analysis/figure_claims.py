@@ -233,7 +233,8 @@ def _agreement(answers: dict[int, bool | None]) -> str:
     for answer, word in words.items():
         seeds = [str(seed) for seed, own in answers.items() if own is answer]
         if seeds:
-            said.append(f"{word} with seed {' and '.join(seeds)}")
+            many = "s" if len(seeds) > 1 else ""
+            said.append(f"{word} with seed{many} {' and '.join(seeds)}")
     return ", ".join(said)
 
 

@@ -42,7 +42,7 @@ def describe_runs(each_run: pd.DataFrame, scores: Scores) -> str:
         late = sum(t.index[-1] == e for t, e in zip(tables, own["epoch"]))
         said.append(
             f"The best epoch is the last in {late} of {len(own)} runs of the {model} "
-            "network. " + _late_gain(list(tables))
+            "network. " + _late_gain(scores[model])
         )
     if unscored:
         said.append(
@@ -52,16 +52,17 @@ def describe_runs(each_run: pd.DataFrame, scores: Scores) -> str:
     return "\n\n".join(said)
 
 
-def _late_gain(tables: list[pd.DataFrame]) -> str:
+def _late_gain(runs: dict[int, pd.DataFrame]) -> str:
     """The AU that gains most over the last third of the epochs, in words."""
+    tables = runs.values()
     before = [table.iloc[-1 - max(len(table) // 3, 1) :].iloc[0] for table in tables]
     gains = pd.DataFrame([t.iloc[-1] - b for t, b in zip(tables, before)])[AUS].mean()
     if gains.isna().all():
         return ""
     most = gains.idxmax()
     told = "; ".join(
-        f"{old[most]:z.2f} to {new[most]:z.2f}"
-        for old, new in zip(before, (table.iloc[-1] for table in tables))
+        f"{old[most]:z.2f} to {table.iloc[-1][most]:z.2f} with seed {seed}"
+        for old, (seed, table) in zip(before, runs.items())
     )
     return (
         f"Over the last third of the epochs {most} gains most, {signed(gains[most])} "

@@ -149,6 +149,13 @@ def test_a_verdict_is_printed_and_kept(capsys, holds, expected):
     assert printed[1:] == [f"  {expected}", "  2 > 1"]
 
 
+def test_a_formula_is_printed_as_text(capsys):
+    kept = verdicts()
+    kept.judge("probability-in-0-1", True, "0 < 1")
+    assert capsys.readouterr().out.startswith("II · every P_i lies between 0 and 1\n")
+    assert "$P_i$" in row_of(kept, "probability-in-0-1")["english"]
+
+
 def test_an_uncertainty_is_printed(capsys):
     verdicts(standin=False).judge(BY_RUNS, True, "2 > 1", "±3")
     lines = capsys.readouterr().out.splitlines()

@@ -199,7 +199,7 @@ def test_runs_that_disagree_leave_a_claim_undecided():
     assert holds is None
     assert because == judged(labels, good, subjects)["similar-distribution"][1]
     assert uncertainty.endswith(
-        "; holds with seed 42 and 43, does not hold with seed 44"
+        "; holds with seeds 42 and 43, does not hold with seed 44"
     )
     agreed = judged(labels, {1: good, 2: good}, subjects)["similar-distribution"]
     assert agreed[0] is True and agreed[2].endswith("; the same in all 2 runs")

@@ -43,10 +43,11 @@ def test_runs_in_words():
     )
     assert each == [
         "The best epoch is the last in 1 of 2 runs of the baseline network. Over the "
-        "last third of the epochs AU17 gains most, +0.300 on average: 0.10 to 0.40; "
-        "0.20 to 0.50.",
+        "last third of the epochs AU17 gains most, +0.300 on average: 0.10 to 0.40 "
+        "with seed 1; 0.20 to 0.50 with seed 2.",
         "The best epoch is the last in 1 of 1 runs of the proposed network. Over the "
-        "last third of the epochs AU06 gains most, +0.200 on average: 0.30 to 0.50.",
+        "last third of the epochs AU06 gains most, +0.200 on average: 0.30 to 0.50 "
+        "with seed 1.",
     ]
 
 
