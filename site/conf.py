@@ -49,6 +49,7 @@ katex_css_path = "katex/katex.min.css"  # of the version inside sphinxcontrib-ka
 
 locale_dirs = ["site/locale"]  # seen from the source, not from here
 gettext_compact = False
+gettext_location = False
 
 html_theme = "furo"
 html_static_path = ["_static"]

@@ -304,13 +304,13 @@ def write_explorables(name: str, model: str, seed: int) -> None:
     write_script(SCRIPTS / "data_confusion.js", "confusion", cells)
     origin = runs_origin(name, "recorded", [(model, seed)])
     size = (SCRIPTS / "data_face.js").stat().st_size
-    losses = compression_table(network, faces, size)
+    losses = measure_compression(network, faces, size)
     save_table(losses, PAGES / "compression.csv", origin, False, None)
     of_matrices = runs_origin(name, "recorded", [(model, of_cells["seed"])])
     _write_figures(name, faces, cells, store, origin, of_matrices)
 
 
-def compression_table(network: VGG, faces: dict, script_bytes: int) -> pd.DataFrame:
+def measure_compression(network: VGG, faces: dict, script_bytes: int) -> pd.DataFrame:
     """One row: how small the network became, and what that costs.
 
     Args:

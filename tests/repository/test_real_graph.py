@@ -93,6 +93,7 @@ def test_other_boxes_are_used_and_a_change_of_them_or_of_the_tree_is_seen(real):
     boxes.assign(score=2).to_csv(checkout / "my boxes.csv", index=False)
     assert re.search(r"^cleaning +1$", run(checkout, *plan).stdout, re.M)
     boxes.to_csv(checkout / "my boxes.csv", index=False)
+    assert "Nothing to be done" in run(checkout, *plan).stdout
     picture = checkout / "my data" / frames["path"].iloc[0]
     picture.write_bytes(picture.read_bytes() + b" ")  # in place
     assert re.search(r"^cleaning +1$", run(checkout, *plan).stdout, re.M)

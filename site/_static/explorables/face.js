@@ -3,10 +3,7 @@
 
 (function () {
   const page = EXPLORABLES.page;
-  const say = page.say;
-  const number = page.number;
-  const element = page.element;
-  const svg = page.svg;
+  const { say, number, element, svg } = page;
 
   const COVERS = {
     coverNothing: [0, 0, 0, 0], // left, top, right, bottom, in shares of the side

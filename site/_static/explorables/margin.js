@@ -4,9 +4,7 @@
 (function () {
   const equations = EXPLORABLES.equations;
   const page = EXPLORABLES.page;
-  const say = page.say;
-  const number = page.number;
-  const svg = page.svg;
+  const { say, number, svg } = page;
 
   const FROM = -1; // levels, the ends of the axis
   const TO = 6;
